@@ -1,0 +1,1 @@
+//! The runbook language: text in, checked runbooks or diagnostics out.

@@ -1,0 +1,3 @@
+//! The command `runbook`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Ansible-compatible inventories: files in, hosts, groups and variables out.

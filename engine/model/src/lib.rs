@@ -1,0 +1,6 @@
+//! The nouns of a run: hosts, members, facts, guards, actions, plans, events. Pure data and arithmetic.
+//!
+//! Knows: what operators speak of, as plain data that can be printed, compared and stored.
+//! Must not know: files, clocks, processes, networks, the language's syntax.
+
+pub mod host;

@@ -1,0 +1,1 @@
+//! Certificates for a cluster: an authority, servers, peers and clients.

@@ -1,0 +1,1 @@
+//! Checked runbook, inventory and view of the cluster in; plan out.

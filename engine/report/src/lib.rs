@@ -1,0 +1,1 @@
+//! Plans and events to terminal, plain lines, JSON lines, Markdown. Pure.

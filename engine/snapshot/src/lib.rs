@@ -1,0 +1,1 @@
+//! Reads an etcd snapshot natively: hash, b-tree, revision, keys.

@@ -1,0 +1,1 @@
+//! The only room with SSH, etcd, files, clock and processes.
