@@ -3,4 +3,12 @@
 //! Knows: what operators speak of, as plain data that can be printed, compared and stored.
 //! Must not know: files, clocks, processes, networks, the language's syntax.
 
+pub mod action;
+pub mod cluster;
+pub mod event;
+pub mod facts;
+pub mod guard;
 pub mod host;
+pub mod plan;
+pub mod quorum;
+pub mod view;

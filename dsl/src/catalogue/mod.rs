@@ -1,0 +1,63 @@
+//! The catalogue: one table of verbs, guards, functions and types. Checker, planner, simulator, `explain`, completion and
+//! editor read it; nobody else knows a verb's shape.
+
+mod guards;
+mod types;
+mod verbs;
+
+pub use guards::{GuardName, GuardRow};
+pub use types::Type;
+pub use verbs::{Effect, Verb, VerbRow};
+
+/// One argument of a verb, guard or function.
+#[derive(Clone, Copy, Debug)]
+pub struct Argument {
+    /// Name by which planner and documentation know it.
+    pub name: &'static str,
+    /// Word before it in the text (`to`, `from`, `bump`); none: by position.
+    pub label: Option<&'static str>,
+    /// Its type.
+    pub ty: ArgumentType,
+    /// May be left out.
+    pub optional: bool,
+    /// What it is, one sentence.
+    pub doc: &'static str,
+}
+
+/// Type of an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgumentType {
+    /// A value of a type.
+    Value(&'static [SimpleType]),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Any bare word or text (a service's name).
+    WordOrText,
+    /// A target.
+    Target,
+    /// Name of a template beside the runbook.
+    Template,
+}
+
+/// Value types an argument may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SimpleType {
+    /// `bool`
+    Bool,
+    /// `int`
+    Int,
+    /// `bytes`
+    Bytes,
+    /// `duration`
+    Duration,
+    /// `string`
+    Text,
+    /// `path`
+    Path,
+    /// `sha256`
+    Sha256,
+    /// A snapshot as `snapshot.inspect` gives it.
+    Snapshot,
+    /// `secret`
+    Secret,
+}

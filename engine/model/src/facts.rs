@@ -1,0 +1,358 @@
+//! What a read-only probe of a host reports. One round trip brings all of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::host::HostName;
+
+/// What to ask of one host. Everything named here comes back in [`HostFacts`] under the same key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeRequest {
+    /// Paths whose kind, mode, owner and size are wanted; content up to `content_limit` for regular files.
+    pub files: Vec<FileQuery>,
+    /// Directories to look into: existence, owner, entries, bytes used.
+    pub dirs: Vec<String>,
+    /// Paths whose file system's free space is wanted (the nearest existing parent is taken).
+    pub disks: Vec<String>,
+    /// TCP ports to look for listeners on.
+    pub ports: Vec<u16>,
+    /// Services to look at.
+    pub services: Vec<ServiceQuery>,
+    /// Where to look for `etcd`, `etcdctl`, `etcdutl` beside PATH.
+    pub bin_dirs: Vec<String>,
+    /// Users whose existence is wanted.
+    pub users: Vec<String>,
+    /// Certificate files to report as PEM (public material only).
+    pub certificates: Vec<String>,
+    /// Members' data dirs: fills [`HostFacts::data_dirs`].
+    pub data_dirs: Vec<String>,
+    /// Cluster whose lock to read.
+    pub cluster: Option<String>,
+    /// Distribution packages whose installed version is wanted.
+    pub packages: Vec<String>,
+}
+
+impl ProbeRequest {
+    /// Adds what `other` asks and this does not.
+    pub fn merge(&mut self, other: &ProbeRequest) {
+        fn add<T: Clone + PartialEq>(mine: &mut Vec<T>, theirs: &[T]) {
+            for item in theirs {
+                if !mine.contains(item) {
+                    mine.push(item.clone());
+                }
+            }
+        }
+        add(&mut self.files, &other.files);
+        add(&mut self.dirs, &other.dirs);
+        add(&mut self.disks, &other.disks);
+        add(&mut self.ports, &other.ports);
+        add(&mut self.services, &other.services);
+        add(&mut self.bin_dirs, &other.bin_dirs);
+        add(&mut self.users, &other.users);
+        add(&mut self.certificates, &other.certificates);
+        add(&mut self.data_dirs, &other.data_dirs);
+        add(&mut self.packages, &other.packages);
+        if self.cluster.is_none() {
+            self.cluster.clone_from(&other.cluster);
+        }
+    }
+}
+
+/// One file to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileQuery {
+    /// Absolute path.
+    pub path: String,
+    /// Bring the text back, up to this many bytes; zero brings only the SHA-256. Never asked for keys.
+    pub content_limit: u64,
+}
+
+/// One service to look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceQuery {
+    /// Unit name without `.service`, or the key of a plain process.
+    pub unit: String,
+    /// Who runs it.
+    pub manager: crate::host::ServiceManager,
+    /// For a plain process: the directory of its pid file and log.
+    pub run_dir: Option<String>,
+}
+
+/// What a host is and holds at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostFacts {
+    /// `/etc/machine-id`.
+    pub machine_id: String,
+    /// `/proc/sys/kernel/random/boot_id`: changes with every boot.
+    pub boot_id: String,
+    /// `hostname`.
+    pub hostname: String,
+    /// `ID` and `VERSION_ID` of /etc/os-release, as `debian 12`.
+    pub os: String,
+    /// `uname -m`.
+    pub arch: String,
+    /// Logical processors.
+    pub cores: u32,
+    /// MemTotal, bytes.
+    pub memory_bytes: u64,
+    /// Host clock minus control clock, milliseconds, corrected by half the round trip.
+    pub clock_offset_ms: i64,
+    /// Effective user after become.
+    pub user: String,
+    /// Whether a reachable systemd is PID 1.
+    pub has_systemd: bool,
+    /// etcd's binaries found, first match first.
+    pub tools: Vec<Tool>,
+    /// By unit.
+    pub services: BTreeMap<String, ServiceFacts>,
+    /// By path.
+    pub files: BTreeMap<String, FileFacts>,
+    /// By path.
+    pub dirs: BTreeMap<String, DirFacts>,
+    /// By the path asked.
+    pub disks: BTreeMap<String, DiskFacts>,
+    /// By port: the listener, if any.
+    pub ports: BTreeMap<u16, Option<Listener>>,
+    /// By name: whether the user exists.
+    pub users: BTreeMap<String, bool>,
+    /// By path: PEM text of certificates (absent files are left out).
+    pub certificates: BTreeMap<String, String>,
+    /// By path.
+    pub data_dirs: BTreeMap<String, DataDirFacts>,
+    /// Every process named etcd on the host.
+    pub etcd_processes: Vec<EtcdProcess>,
+    /// The cluster's lock on this host, if held.
+    pub lock: Option<LockFacts>,
+    /// By package name: installed version, if installed.
+    pub packages: BTreeMap<String, Option<String>>,
+}
+
+/// A binary of etcd's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// `etcd`, `etcdctl` or `etcdutl`.
+    pub name: String,
+    /// Absolute path.
+    pub path: String,
+    /// As it prints itself, `3.5.16`.
+    pub version: String,
+    /// Whether `snapshot restore` takes `--bump-revision` and `--mark-compacted`.
+    pub restore_bump: bool,
+    /// Whether it can restore a snapshot at all (3.6's etcdctl cannot).
+    pub can_restore: bool,
+}
+
+/// A service as its manager sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceFacts {
+    /// A unit file (or a pid file's directory) exists.
+    pub exists: bool,
+    /// Starts at boot.
+    pub enabled: bool,
+    /// systemd's `is-active` word: active, inactive, failed, activating...
+    pub active: String,
+    /// Main process, zero if none.
+    pub pid: u32,
+    /// systemd's `NRestarts`.
+    pub restarts: u32,
+    /// The unit file and drop-ins in force (`FragmentPath`, `DropInPaths`).
+    pub sources: Vec<String>,
+}
+
+impl ServiceFacts {
+    /// Whether the service runs or is about to.
+    pub fn is_running(&self) -> bool {
+        matches!(self.active.as_str(), "active" | "activating" | "reloading")
+    }
+}
+
+/// A path on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// What stands there.
+    pub kind: FileKind,
+    /// Permission bits, as 0o644.
+    pub mode: u32,
+    /// Owner's name (or number where it has none).
+    pub owner: String,
+    /// Group's name.
+    pub group: String,
+    /// Bytes.
+    pub size: u64,
+    /// Lower-case hex, for regular files.
+    pub sha256: Option<String>,
+    /// Text, where asked, short enough and UTF-8.
+    pub content: Option<String>,
+}
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileKind {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link (not followed).
+    Link,
+    /// Anything else.
+    Other,
+}
+
+/// A directory on a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DirFacts {
+    /// Whether it is there.
+    pub exists: bool,
+    /// Permission bits.
+    pub mode: u32,
+    /// Owner's name.
+    pub owner: String,
+    /// Group's name.
+    pub group: String,
+    /// Names in it, at most 64.
+    pub entries: Vec<String>,
+}
+
+/// A file system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskFacts {
+    /// Bytes available to the user after become.
+    pub available: u64,
+    /// Bytes in all.
+    pub total: u64,
+    /// Mount point.
+    pub mount: String,
+}
+
+/// Who listens on a port.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Process name, where it can be seen.
+    pub command: String,
+    /// Process id, zero where it cannot be seen.
+    pub pid: u32,
+}
+
+/// A member's data directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataDirFacts {
+    /// Whether the directory exists.
+    pub exists: bool,
+    /// Nothing in it.
+    pub empty: bool,
+    /// `member/` is in it.
+    pub has_member: bool,
+    /// Bytes used.
+    pub bytes: u64,
+    /// Owner's name.
+    pub owner: String,
+    /// The receipt of the restore or deploy that made it, beside the directory.
+    pub origin: Option<DataDirOrigin>,
+    /// Directories that runs have set aside, newest first.
+    pub aside: Vec<String>,
+    /// Whether it is a mount point (then it cannot be renamed, only its content).
+    pub mount_point: bool,
+}
+
+/// How a data dir came to be: written beside it (`<data-dir>.runbook.json`) by the run that made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataDirOrigin {
+    /// The run.
+    pub run: String,
+    /// SHA-256 of the snapshot file it was restored from.
+    pub snapshot_sha256: String,
+    /// The token.
+    pub token: String,
+    /// Cluster id as predicted from token and peer URLs, as hex without padding.
+    pub cluster_id: String,
+    /// Revision right after the restore.
+    pub revision: i64,
+}
+
+/// A running etcd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EtcdProcess {
+    /// Process id.
+    pub pid: u32,
+    /// Its data dir, where it can be told from its environment or arguments.
+    pub data_dir: Option<String>,
+}
+
+/// A held lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockFacts {
+    /// The run that holds it.
+    pub run: String,
+    /// `user@host` of the operator.
+    pub holder: String,
+    /// RFC 3339, by the control host's clock.
+    pub since: String,
+}
+
+/// Why a host could not be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum HostError {
+    /// No connection.
+    #[error("`{host}` is unreachable: {detail}")]
+    Unreachable {
+        /// The host.
+        host: HostName,
+        /// ssh's own words, escaped.
+        detail: String,
+    },
+    /// The host's key is not the known one.
+    #[error("`{host}` shows a host key that is not the known one: {detail}")]
+    HostKey {
+        /// The host.
+        host: HostName,
+        /// ssh's own words with both fingerprints.
+        detail: String,
+    },
+    /// Login refused.
+    #[error("`{host}` refused the login of `{user}`: {detail}")]
+    LoginRefused {
+        /// The host.
+        host: HostName,
+        /// The user tried.
+        user: String,
+        /// ssh's own words.
+        detail: String,
+    },
+    /// sudo wants a password.
+    #[error("sudo needs a password on `{host}`")]
+    SudoPassword {
+        /// The host.
+        host: HostName,
+    },
+    /// sudo refused or is missing.
+    #[error("sudo failed on `{host}`: {detail}")]
+    Sudo {
+        /// The host.
+        host: HostName,
+        /// sudo's own words.
+        detail: String,
+    },
+    /// Connected, but the answer was not in frames: a broken shell, a cut connection.
+    #[error("`{host}` gave no usable answer: {detail}")]
+    Garbled {
+        /// The host.
+        host: HostName,
+        /// What came instead, escaped and cut.
+        detail: String,
+    },
+    /// No answer in time.
+    #[error("`{host}` did not answer within {limit_s} s")]
+    Timeout {
+        /// The host.
+        host: HostName,
+        /// Seconds waited.
+        limit_s: u64,
+    },
+}

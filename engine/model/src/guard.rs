@@ -1,0 +1,172 @@
+//! Guards: propositions about a cluster with three values. Pure.
+
+use serde::{Deserialize, Serialize};
+
+use crate::host::HostName;
+
+/// A guard with its arguments resolved. Names and documentation stand in the language's catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "guard", rename_all = "kebab-case")]
+pub enum Guard {
+    /// Every host answers over its connection and gains the rights it needs.
+    Reachable {
+        /// Hosts.
+        hosts: Vec<HostName>,
+    },
+    /// Stopping any one of `stopping` (all at once, if several) leaves quorum among `members`.
+    QuorumSafe {
+        /// All members.
+        members: Vec<HostName>,
+        /// Those about to stop.
+        stopping: Vec<HostName>,
+    },
+    /// The members cannot commit: fewer than quorum serve with a leader.
+    QuorumLost {
+        /// All members.
+        members: Vec<HostName>,
+    },
+    /// The file passes every check of the snapshot reader, and has this SHA-256 where one is given.
+    SnapshotVerified {
+        /// Path on the control host.
+        path: String,
+        /// Expected SHA-256 of the whole file, lower-case hex.
+        sha256: Option<String>,
+    },
+    /// Every member's etcd can read the snapshot and has a tool that can restore it.
+    SnapshotFits {
+        /// Members.
+        members: Vec<HostName>,
+        /// Path on the control host.
+        path: String,
+    },
+    /// Every host has this much room at the path (its member's data dir where none is given).
+    DiskFree {
+        /// Hosts.
+        hosts: Vec<HostName>,
+        /// Bytes.
+        bytes: u64,
+        /// Absolute path on the hosts.
+        path: Option<String>,
+    },
+    /// Each member serves, names itself as the inventory does, agrees on cluster id, membership and leader, has no alarm.
+    ClusterHealthy {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// All members give the same HashKV at one revision.
+    SameHash {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// No etcd process, no listener on its ports, unit inactive, on every host: proven, not assumed.
+    AllStopped {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// Every member's data dir is absent or empty.
+    DataDirEmpty {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// Client and peer ports are free on every host, or held by the member itself.
+    PortsFree {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// Clocks agree within a second with the control host and each other.
+    ClocksAgree {
+        /// Hosts.
+        hosts: Vec<HostName>,
+    },
+    /// No alarm is active.
+    NoAlarm {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// The members run as one formed cluster that matches the inventory.
+    ClusterFormed {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// No member of a cluster lives or has data on any of these hosts.
+    ClusterAbsent {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// Every data dir was restored from this snapshot (by its receipt) and the cluster runs with the predicted id.
+    RestoredFrom {
+        /// Members.
+        members: Vec<HostName>,
+        /// Path on the control host.
+        path: String,
+    },
+    /// etcd, and what is named, is on every host.
+    ToolsPresent {
+        /// Members.
+        members: Vec<HostName>,
+        /// Tool names.
+        tools: Vec<String>,
+    },
+    /// At least one of the members serves.
+    AnyServing {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// Every serving member's store is at least at this revision.
+    RevisionAtLeast {
+        /// Members.
+        members: Vec<HostName>,
+        /// Revision.
+        revision: i64,
+    },
+    /// Certificates on hosts stay valid for this long.
+    CertsValid {
+        /// Members.
+        members: Vec<HostName>,
+        /// Seconds.
+        within_s: u64,
+    },
+    /// A key written through any member reads back through every other.
+    Writable {
+        /// Members.
+        members: Vec<HostName>,
+    },
+}
+
+/// What a guard says of a view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "lowercase")]
+pub enum Verdict {
+    /// It holds; `observed` says by which values.
+    Holds {
+        /// As `3 of 3 members healthy, 1 may stop`.
+        observed: String,
+    },
+    /// It does not.
+    Violated {
+        /// What was seen instead.
+        observed: String,
+        /// What to do about it, if one thing is clear.
+        help: Option<String>,
+    },
+    /// It cannot be told. Never counts as holds.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Verdict {
+    /// Whether it holds.
+    pub const fn holds(&self) -> bool {
+        matches!(self, Verdict::Holds { .. })
+    }
+
+    /// The observed values or the reason, whichever there is.
+    pub fn text(&self) -> &str {
+        match self {
+            Verdict::Holds { observed } | Verdict::Violated { observed, .. } => observed,
+            Verdict::Unknown { why } => why,
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Everything observed at about one moment: what guards are evaluated on.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cluster::ClusterView;
+use crate::facts::{HostError, HostFacts};
+use crate::host::{HostName, MemberSpec};
+
+/// Hosts, members and snapshots as just seen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// What each host reported, or why it did not.
+    pub hosts: BTreeMap<HostName, Result<HostFacts, HostError>>,
+    /// The members that the inventory declares, by host.
+    pub specs: BTreeMap<HostName, MemberSpec>,
+    /// What each member says of itself.
+    pub cluster: ClusterView,
+    /// Snapshot files on the control host, by path as the runbook names them.
+    pub snapshots: BTreeMap<String, SnapshotFacts>,
+    /// Seconds since the epoch on the control host.
+    pub now: i64,
+    /// Result of a write-and-read-back probe, only where a run made one: what was seen, or why it failed.
+    pub written: Option<Result<String, String>>,
+}
+
+impl View {
+    /// Facts of a reached host.
+    pub fn facts(&self, host: &HostName) -> Option<&HostFacts> {
+        self.hosts.get(host).and_then(|r| r.as_ref().ok())
+    }
+}
+
+/// What the snapshot reader found in a file on the control host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotFacts {
+    /// Why it is refused; empty: verified.
+    pub refused: Vec<String>,
+    /// Bytes of the file.
+    pub size: u64,
+    /// SHA-256 of the whole file, lower-case hex.
+    pub sha256: String,
+    /// The hash that etcd's status prints.
+    pub hash: u32,
+    /// Revision of the newest entry.
+    pub revision: i64,
+    /// Entries in all buckets, as 3.4 and 3.5 count them.
+    pub total_keys: u64,
+    /// Whether the trailing SHA-256 is there.
+    pub has_hash: bool,
+    /// Lowest etcd minor that can read it, as `3.4`, where known.
+    pub needs_version: Option<String>,
+    /// Whether authentication is on in it.
+    pub auth_enabled: bool,
+}
