@@ -4,9 +4,38 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cluster::ClusterView;
-use crate::facts::{HostError, HostFacts};
+use crate::cluster::{ClusterView, MemberQuery};
+use crate::facts::{HostError, HostFacts, ProbeRequest};
 use crate::host::{HostName, MemberSpec};
+
+/// What must be observed to make a [`View`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// Hosts to probe, each with what to ask.
+    pub hosts: BTreeMap<HostName, ProbeRequest>,
+    /// Members to ask for their status, by the host that carries each.
+    pub members: BTreeMap<HostName, MemberSpec>,
+    /// How to ask the members.
+    pub query: MemberQuery,
+    /// Snapshot files on the control host, with the SHA-256 expected of each, if any.
+    pub snapshots: BTreeMap<String, Option<String>>,
+}
+
+impl Needs {
+    /// Adds what `other` needs and this does not.
+    pub fn merge(&mut self, other: Needs) {
+        for (host, request) in other.hosts {
+            self.hosts.entry(host).or_default().merge(&request);
+        }
+        self.members.extend(other.members);
+        self.query.hash_at = self.query.hash_at.or(other.query.hash_at);
+        self.query.timeout_ms = self.query.timeout_ms.max(other.query.timeout_ms);
+        for (path, sha256) in other.snapshots {
+            let known = self.snapshots.entry(path).or_default();
+            *known = known.take().or(sha256);
+        }
+    }
+}
 
 /// Hosts, members and snapshots as just seen.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
