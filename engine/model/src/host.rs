@@ -172,6 +172,14 @@ impl MemberSpec {
         self.url(self.peer_port)
     }
 
+    /// Directory of pid file and log under the plain process manager: where the config stands.
+    pub fn run_dir(&self) -> String {
+        match self.config.rsplit_once('/') {
+            Some(("", _)) | None => "/".to_owned(),
+            Some((dir, _)) => dir.to_owned(),
+        }
+    }
+
     fn url(&self, port: u16) -> String {
         if self.address.contains(':') {
             format!("{}://[{}]:{port}", self.scheme, self.address)

@@ -1,6 +1,13 @@
 //! Guards: propositions about a cluster with three values. Pure.
 
+mod evaluate;
+mod members;
+mod needs;
+
 use serde::{Deserialize, Serialize};
+
+pub use evaluate::evaluate;
+pub use needs::{MEMBER_TIMEOUT_MS, member_probe, needs};
 
 use crate::host::HostName;
 
@@ -133,6 +140,19 @@ pub enum Guard {
     },
 }
 
+impl Guard {
+    /// The guard for hosts about to be worked on: `quorum-safe` is asked of exactly these.
+    pub fn for_batch(&self, batch: &[HostName]) -> Guard {
+        match self {
+            Guard::QuorumSafe { members, .. } => Guard::QuorumSafe {
+                members: members.clone(),
+                stopping: batch.to_vec(),
+            },
+            other => other.clone(),
+        }
+    }
+}
+
 /// What a guard says of a view.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "lowercase")]
@@ -157,6 +177,18 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The verdict on `not GUARD`. What is unknown stays unknown.
+    pub fn negated(self) -> Self {
+        match self {
+            Verdict::Holds { observed } => Verdict::Violated {
+                observed,
+                help: None,
+            },
+            Verdict::Violated { observed, .. } => Verdict::Holds { observed },
+            unknown @ Verdict::Unknown { .. } => unknown,
+        }
+    }
+
     /// Whether it holds.
     pub const fn holds(&self) -> bool {
         matches!(self, Verdict::Holds { .. })

@@ -1,0 +1,444 @@
+//! Evaluation: a guard and a view in, a verdict out. One function a guard; nothing here asks anybody.
+
+use super::members::{self, list};
+use super::needs::disk_path;
+use super::{Guard, Verdict};
+use crate::facts::HostFacts;
+use crate::host::{HostName, MemberSpec};
+use crate::view::View;
+
+/// Clocks may differ by this much, milliseconds.
+const CLOCK_LIMIT_MS: i64 = 1_000;
+
+/// Says whether `guard` holds on `view`.
+pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
+    match guard {
+        Guard::Reachable { hosts } => reachable(hosts, view),
+        Guard::QuorumSafe { members, stopping } => members::quorum_safe(members, stopping, view),
+        Guard::QuorumLost { members } => members::quorum_lost(members, view),
+        Guard::SnapshotVerified { path, sha256 } => {
+            snapshot_verified(path, sha256.as_deref(), view)
+        }
+        Guard::SnapshotFits { members, path } => snapshot_fits(members, path, view),
+        Guard::DiskFree { hosts, bytes, path } => disk_free(hosts, *bytes, path.as_deref(), view),
+        Guard::ClusterHealthy { members } => members::healthy(members, view),
+        Guard::SameHash { members } => members::same_hash(members, view),
+        Guard::AllStopped { members } => each(members, view, "stopped", stopped),
+        Guard::DataDirEmpty { members } => each(members, view, "without data", data_dir_empty),
+        Guard::PortsFree { members } => each(members, view, "with free ports", ports_free),
+        Guard::ClocksAgree { hosts } => clocks_agree(hosts, view),
+        Guard::NoAlarm { members } => members::no_alarm(members, view),
+        Guard::ClusterFormed { members } => members::formed(members, view),
+        Guard::ClusterAbsent { members } => cluster_absent(members, view),
+        Guard::RestoredFrom { members, path } => restored_from(members, path, view),
+        Guard::ToolsPresent { members, tools } => {
+            each(members, view, "with the tools", |spec, facts| {
+                tools_present(tools, spec, facts)
+            })
+        }
+        Guard::AnyServing { members } => members::any_serving(members, view),
+        Guard::RevisionAtLeast { members, revision } => {
+            members::revision_at_least(members, *revision, view)
+        }
+        Guard::CertsValid { members, within_s } => {
+            members::certificates_valid(members, *within_s, view)
+        }
+        Guard::Writable { .. } => match &view.written {
+            None => unknown("nothing was written yet"),
+            Some(Ok(seen)) => holds(seen),
+            Some(Err(why)) => violated(why),
+        },
+    }
+}
+
+pub(super) fn holds(observed: impl Into<String>) -> Verdict {
+    Verdict::Holds {
+        observed: observed.into(),
+    }
+}
+
+pub(super) fn violated(observed: impl Into<String>) -> Verdict {
+    Verdict::Violated {
+        observed: observed.into(),
+        help: None,
+    }
+}
+
+pub(super) fn violated_help(observed: impl Into<String>, help: impl Into<String>) -> Verdict {
+    Verdict::Violated {
+        observed: observed.into(),
+        help: Some(help.into()),
+    }
+}
+
+pub(super) fn unknown(why: impl Into<String>) -> Verdict {
+    Verdict::Unknown { why: why.into() }
+}
+
+/// What one host says about a guard that is about each host.
+pub(super) enum Finding {
+    /// It holds there.
+    Fine,
+    /// It does not: in words.
+    Bad(String),
+    /// It cannot be told: why.
+    Untold(String),
+}
+
+/// A verdict from findings: one violation decides, then one unknown.
+pub(super) fn settle(findings: Vec<Finding>, all: &str) -> Verdict {
+    let (mut bad, mut untold) = (Vec::new(), Vec::new());
+    let count = findings.len();
+    for finding in findings {
+        match finding {
+            Finding::Fine => {}
+            Finding::Bad(what) => bad.push(what),
+            Finding::Untold(why) => untold.push(why),
+        }
+    }
+    if !bad.is_empty() {
+        violated(list(&bad))
+    } else if !untold.is_empty() {
+        unknown(list(&untold))
+    } else {
+        holds(format!("{count} of {count} {all}"))
+    }
+}
+
+/// Asks `check` of each member's host, where it was reached.
+fn each(
+    members: &[HostName],
+    view: &View,
+    all: &str,
+    check: impl Fn(&MemberSpec, &HostFacts) -> Finding,
+) -> Verdict {
+    let findings = members
+        .iter()
+        .map(|host| match (view.specs.get(host), view.facts(host)) {
+            (Some(spec), Some(facts)) => check(spec, facts),
+            _ => Finding::Untold(why_untold(host, view)),
+        })
+        .collect();
+    settle(findings, all)
+}
+
+fn why_untold(host: &HostName, view: &View) -> String {
+    match view.hosts.get(host) {
+        Some(Err(error)) => error.to_string(),
+        _ => format!("`{host}` was not asked"),
+    }
+}
+
+fn reachable(hosts: &[HostName], view: &View) -> Verdict {
+    let findings = hosts
+        .iter()
+        .map(|host| match view.hosts.get(host) {
+            Some(Ok(_)) => Finding::Fine,
+            Some(Err(error)) => Finding::Bad(error.to_string()),
+            None => Finding::Untold(why_untold(host, view)),
+        })
+        .collect();
+    settle(findings, "hosts answer")
+}
+
+fn snapshot_verified(path: &str, sha256: Option<&str>, view: &View) -> Verdict {
+    let Some(found) = view.snapshots.get(path) else {
+        return unknown(format!("`{path}` was not read"));
+    };
+    if !found.refused.is_empty() {
+        return violated_help(
+            format!("`{path}`: {}", list(&found.refused)),
+            format!(
+                "`runbook snapshot verify {path}` shows every finding; take another snapshot file"
+            ),
+        );
+    }
+    match sha256 {
+        Some(wanted) if !wanted.eq_ignore_ascii_case(&found.sha256) => violated(format!(
+            "SHA-256 of `{path}` is {}, expected {wanted}",
+            found.sha256
+        )),
+        _ => holds(format!(
+            "revision {}, {} keys, hash {:08x}, SHA-256 {}",
+            found.revision,
+            found.total_keys,
+            found.hash,
+            found.sha256.get(..12).unwrap_or(&found.sha256)
+        )),
+    }
+}
+
+fn snapshot_fits(members: &[HostName], path: &str, view: &View) -> Verdict {
+    let Some(found) = view.snapshots.get(path) else {
+        return unknown(format!("`{path}` was not read"));
+    };
+    each(members, view, "can restore and read it", |spec, facts| {
+        let host = &spec.host;
+        if !facts.tools.iter().any(|tool| tool.can_restore) {
+            return Finding::Bad(format!(
+                "`{host}` has neither etcdutl nor an etcdctl that restores snapshots"
+            ));
+        }
+        let Some(etcd) = facts.tools.iter().find(|tool| tool.name == "etcd") else {
+            return Finding::Bad(format!("`{host}` has no etcd"));
+        };
+        match &found.needs_version {
+            Some(needed) if version(&etcd.version) < version(needed) => Finding::Bad(format!(
+                "the snapshot was written by etcd {needed} or later, `{host}` has {}",
+                etcd.version
+            )),
+            _ => Finding::Fine,
+        }
+    })
+}
+
+/// Major and minor of a version's text, zero where it has none.
+fn version(text: &str) -> (u32, u32) {
+    let mut parts = text
+        .trim_start_matches('v')
+        .split('.')
+        .map(|p| p.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}
+
+fn disk_free(hosts: &[HostName], bytes: u64, path: Option<&str>, view: &View) -> Verdict {
+    let mut least = None;
+    let mut findings = Vec::new();
+    for host in hosts {
+        let disk = disk_path(host, path, &view.specs)
+            .and_then(|path| view.facts(host).and_then(|facts| facts.disks.get(path)));
+        findings.push(match disk {
+            None => Finding::Untold(why_untold(host, view)),
+            Some(disk) if disk.available < bytes => Finding::Bad(format!(
+                "`{host}` has {} free on {}, {} are needed",
+                size(disk.available),
+                disk.mount,
+                size(bytes)
+            )),
+            Some(disk) => {
+                least = Some(least.unwrap_or(u64::MAX).min(disk.available));
+                Finding::Fine
+            }
+        });
+    }
+    match settle(findings, "hosts have room") {
+        Verdict::Holds { observed } => match least {
+            Some(least) => holds(format!(
+                "at least {} free, {} needed",
+                size(least),
+                size(bytes)
+            )),
+            None => holds(observed),
+        },
+        other => other,
+    }
+}
+
+/// Bytes in the largest binary unit that leaves a whole part.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [(&str, u64); 4] = [
+        ("TiB", 1 << 40),
+        ("GiB", 1 << 30),
+        ("MiB", 1 << 20),
+        ("KiB", 1 << 10),
+    ];
+    for (unit, scale) in UNITS {
+        if bytes >= scale {
+            let tenths = u128::from(bytes) * 10 / u128::from(scale);
+            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
+        }
+    }
+    format!("{bytes} B")
+}
+
+fn stopped(spec: &MemberSpec, facts: &HostFacts) -> Finding {
+    let host = &spec.host;
+    if facts
+        .services
+        .get(&spec.unit)
+        .is_some_and(super::super::facts::ServiceFacts::is_running)
+    {
+        return Finding::Bad(format!("`{}` still runs on `{host}`", spec.unit));
+    }
+    for process in &facts.etcd_processes {
+        match &process.data_dir {
+            Some(dir) if dir != &spec.data_dir => {}
+            Some(_) => {
+                return Finding::Bad(format!("etcd (pid {}) still runs on `{host}`", process.pid));
+            }
+            // Only root can always see a process's data dir; as another user our own processes are seen.
+            None if facts.user == "root" => {
+                return Finding::Untold(format!(
+                    "etcd (pid {}) on `{host}` hides its data dir",
+                    process.pid
+                ));
+            }
+            None => {}
+        }
+    }
+    for port in [spec.client_port, spec.peer_port] {
+        if let Some(Some(listener)) = facts.ports.get(&port) {
+            return Finding::Bad(format!(
+                "`{}` still listens on port {port} of `{host}`",
+                name_of(&listener.command)
+            ));
+        }
+    }
+    Finding::Fine
+}
+
+fn name_of(command: &str) -> &str {
+    if command.is_empty() {
+        "a process"
+    } else {
+        command
+    }
+}
+
+fn data_dir_empty(spec: &MemberSpec, facts: &HostFacts) -> Finding {
+    match facts.data_dirs.get(&spec.data_dir) {
+        None => Finding::Untold(format!(
+            "`{}` was not looked at on `{}`",
+            spec.data_dir, spec.host
+        )),
+        Some(dir) if !dir.exists || dir.empty => Finding::Fine,
+        Some(dir) => Finding::Bad(format!(
+            "`{}` on `{}` holds {} of data",
+            spec.data_dir,
+            spec.host,
+            size(dir.bytes)
+        )),
+    }
+}
+
+fn ports_free(spec: &MemberSpec, facts: &HostFacts) -> Finding {
+    let service = facts.services.get(&spec.unit);
+    for port in [spec.client_port, spec.peer_port] {
+        match facts.ports.get(&port) {
+            None => {
+                return Finding::Untold(format!(
+                    "port {port} was not looked at on `{}`",
+                    spec.host
+                ));
+            }
+            Some(None) => {}
+            Some(Some(listener)) => {
+                let own = service.is_some_and(|s| {
+                    s.is_running() && (listener.pid == 0 || s.pid == listener.pid)
+                });
+                if !own {
+                    return Finding::Bad(format!(
+                        "port {port} of `{}` is taken by `{}` (pid {})",
+                        spec.host,
+                        name_of(&listener.command),
+                        listener.pid
+                    ));
+                }
+            }
+        }
+    }
+    Finding::Fine
+}
+
+fn tools_present(tools: &[String], spec: &MemberSpec, facts: &HostFacts) -> Finding {
+    let missing: Vec<_> = tools
+        .iter()
+        .filter(|tool| !facts.tools.iter().any(|found| &&found.name == tool))
+        .map(|tool| format!("`{tool}`"))
+        .collect();
+    if missing.is_empty() {
+        Finding::Fine
+    } else {
+        Finding::Bad(format!("`{}` lacks {}", spec.host, missing.join(", ")))
+    }
+}
+
+fn clocks_agree(hosts: &[HostName], view: &View) -> Verdict {
+    let mut offsets = Vec::new();
+    let mut findings = Vec::new();
+    for host in hosts {
+        findings.push(match view.facts(host) {
+            None => Finding::Untold(why_untold(host, view)),
+            Some(facts) if facts.clock_offset_ms.abs() > CLOCK_LIMIT_MS => Finding::Bad(format!(
+                "the clock of `{host}` is {} ms off this machine's",
+                facts.clock_offset_ms
+            )),
+            Some(facts) => {
+                offsets.push(facts.clock_offset_ms);
+                Finding::Fine
+            }
+        });
+    }
+    let spread = offsets
+        .iter()
+        .max()
+        .zip(offsets.iter().min())
+        .map_or(0, |(most, least)| most - least);
+    match settle(findings, "clocks agree") {
+        Verdict::Holds { .. } if spread > CLOCK_LIMIT_MS => {
+            violated(format!("the hosts' clocks are up to {spread} ms apart"))
+        }
+        Verdict::Holds { .. } => holds(format!("at most {spread} ms apart")),
+        other => other,
+    }
+}
+
+fn cluster_absent(members: &[HostName], view: &View) -> Verdict {
+    if let Some((host, status)) = members
+        .iter()
+        .find_map(|h| members::serving(h, view).map(|s| (h, s)))
+    {
+        return violated(format!(
+            "a member of cluster {:x} serves on `{host}`",
+            status.cluster_id
+        ));
+    }
+    each(
+        members,
+        view,
+        "hosts without a member",
+        |spec, facts| match data_dir_empty(spec, facts) {
+            Finding::Fine => stopped(spec, facts),
+            other => other,
+        },
+    )
+}
+
+fn restored_from(members: &[HostName], path: &str, view: &View) -> Verdict {
+    let Some(wanted) = view.snapshots.get(path) else {
+        return unknown(format!("`{path}` was not read"));
+    };
+    let mut run = String::new();
+    let mut findings = Vec::new();
+    for host in members {
+        let origin = view.specs.get(host).and_then(|spec| {
+            view.facts(host)
+                .and_then(|facts| facts.data_dirs.get(&spec.data_dir))
+                .and_then(|dir| dir.origin.as_ref())
+        });
+        findings.push(match (origin, members::serving(host, view)) {
+            _ if view.facts(host).is_none() => Finding::Untold(why_untold(host, view)),
+            (None, _) => Finding::Bad(format!("the data of `{host}` was not restored by runbook")),
+            (Some(origin), _) if origin.snapshot_sha256 != wanted.sha256 => {
+                Finding::Bad(format!("the data of `{host}` comes from another snapshot"))
+            }
+            (Some(_), None) => Finding::Bad(format!("the member on `{host}` does not serve")),
+            (Some(origin), Some(status))
+                if format!("{:x}", status.cluster_id) != origin.cluster_id =>
+            {
+                Finding::Bad(format!(
+                    "`{host}` serves cluster {:x}, not the restored one",
+                    status.cluster_id
+                ))
+            }
+            (Some(origin), Some(_)) => {
+                run.clone_from(&origin.run);
+                Finding::Fine
+            }
+        });
+    }
+    match settle(findings, "members restored") {
+        Verdict::Holds { observed } => holds(format!("{observed} from this snapshot by run {run}")),
+        other => other,
+    }
+}

@@ -1,0 +1,142 @@
+//! What each guard must have observed before it can say anything.
+
+use std::collections::BTreeMap;
+
+use super::Guard;
+use crate::cluster::MemberQuery;
+use crate::facts::{ProbeRequest, ServiceQuery};
+use crate::host::{HostName, MemberSpec, ServiceManager};
+use crate::view::Needs;
+
+/// Milliseconds before a member counts as silent, as etcdctl's own default.
+pub const MEMBER_TIMEOUT_MS: u64 = 5_000;
+
+/// Needs of one guard.
+pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
+    match guard {
+        Guard::Reachable { hosts } | Guard::ClocksAgree { hosts } => hosts_only(hosts),
+        Guard::SnapshotVerified { path, sha256 } => snapshot(path, sha256.clone()),
+        Guard::DiskFree { hosts, path, .. } => disk(hosts, path.as_deref(), specs),
+        Guard::SnapshotFits { members, path } => {
+            let mut needs = of_hosts(members, specs);
+            needs.merge(snapshot(path, None));
+            needs
+        }
+        Guard::RestoredFrom { members, path } => {
+            let mut needs = of_hosts(members, specs);
+            needs.merge(of_members(members, specs, None));
+            needs.merge(snapshot(path, None));
+            needs
+        }
+        Guard::AllStopped { members }
+        | Guard::DataDirEmpty { members }
+        | Guard::PortsFree { members }
+        | Guard::ToolsPresent { members, .. } => of_hosts(members, specs),
+        Guard::ClusterFormed { members }
+        | Guard::ClusterAbsent { members }
+        | Guard::QuorumLost { members } => {
+            let mut needs = of_hosts(members, specs);
+            needs.merge(of_members(members, specs, None));
+            needs
+        }
+        Guard::SameHash { members } => of_members(members, specs, Some(0)),
+        Guard::QuorumSafe { members, .. }
+        | Guard::ClusterHealthy { members }
+        | Guard::NoAlarm { members }
+        | Guard::AnyServing { members }
+        | Guard::RevisionAtLeast { members, .. }
+        | Guard::CertsValid { members, .. } => of_members(members, specs, None),
+        Guard::Writable { .. } => Needs::default(),
+    }
+}
+
+/// Everything that can be asked of the host of a member about that member.
+pub fn member_probe(spec: &MemberSpec) -> ProbeRequest {
+    ProbeRequest {
+        disks: vec![spec.data_dir.clone()],
+        ports: vec![spec.client_port, spec.peer_port],
+        services: vec![service(spec)],
+        bin_dirs: spec.bin_dir.iter().cloned().collect(),
+        users: vec![spec.user.clone()],
+        data_dirs: vec![spec.data_dir.clone()],
+        cluster: Some(spec.cluster.clone()),
+        ..ProbeRequest::default()
+    }
+}
+
+fn service(spec: &MemberSpec) -> ServiceQuery {
+    ServiceQuery {
+        unit: spec.unit.clone(),
+        manager: spec.manager,
+        run_dir: (spec.manager == ServiceManager::Process).then(|| spec.run_dir()),
+    }
+}
+
+fn hosts_only(hosts: &[HostName]) -> Needs {
+    Needs {
+        hosts: hosts
+            .iter()
+            .map(|h| (h.clone(), ProbeRequest::default()))
+            .collect(),
+        ..Needs::default()
+    }
+}
+
+fn of_hosts(members: &[HostName], specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
+    Needs {
+        hosts: members
+            .iter()
+            .map(|h| {
+                (
+                    h.clone(),
+                    specs.get(h).map(member_probe).unwrap_or_default(),
+                )
+            })
+            .collect(),
+        ..Needs::default()
+    }
+}
+
+fn of_members(
+    members: &[HostName],
+    specs: &BTreeMap<HostName, MemberSpec>,
+    hash_at: Option<i64>,
+) -> Needs {
+    Needs {
+        members: members
+            .iter()
+            .filter_map(|h| specs.get(h).map(|spec| (h.clone(), spec.clone())))
+            .collect(),
+        query: MemberQuery {
+            hash_at,
+            timeout_ms: MEMBER_TIMEOUT_MS,
+        },
+        ..Needs::default()
+    }
+}
+
+fn snapshot(path: &str, sha256: Option<String>) -> Needs {
+    Needs {
+        snapshots: BTreeMap::from([(path.to_owned(), sha256)]),
+        ..Needs::default()
+    }
+}
+
+fn disk(hosts: &[HostName], path: Option<&str>, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
+    let mut needs = hosts_only(hosts);
+    for (host, request) in &mut needs.hosts {
+        request
+            .disks
+            .extend(disk_path(host, path, specs).map(str::to_owned));
+    }
+    needs
+}
+
+/// The path whose room a guard asks for on a host.
+pub(super) fn disk_path<'a>(
+    host: &HostName,
+    path: Option<&'a str>,
+    specs: &'a BTreeMap<HostName, MemberSpec>,
+) -> Option<&'a str> {
+    path.or_else(|| specs.get(host).map(|spec| spec.data_dir.as_str()))
+}
