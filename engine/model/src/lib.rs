@@ -11,4 +11,5 @@ pub mod guard;
 pub mod host;
 pub mod plan;
 pub mod quorum;
+pub mod units;
 pub mod view;

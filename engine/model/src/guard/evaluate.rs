@@ -3,8 +3,9 @@
 use super::members::{self, list};
 use super::needs::disk_path;
 use super::{Guard, Verdict};
-use crate::facts::HostFacts;
+use crate::facts::{HostFacts, ServiceFacts};
 use crate::host::{HostName, MemberSpec};
+use crate::units::bytes as size;
 use crate::view::View;
 
 /// Clocks may differ by this much, milliseconds.
@@ -234,29 +235,12 @@ fn disk_free(hosts: &[HostName], bytes: u64, path: Option<&str>, view: &View) ->
     }
 }
 
-/// Bytes in the largest binary unit that leaves a whole part.
-pub(super) fn size(bytes: u64) -> String {
-    const UNITS: [(&str, u64); 4] = [
-        ("TiB", 1 << 40),
-        ("GiB", 1 << 30),
-        ("MiB", 1 << 20),
-        ("KiB", 1 << 10),
-    ];
-    for (unit, scale) in UNITS {
-        if bytes >= scale {
-            let tenths = u128::from(bytes) * 10 / u128::from(scale);
-            return format!("{}.{} {unit}", tenths / 10, tenths % 10);
-        }
-    }
-    format!("{bytes} B")
-}
-
 fn stopped(spec: &MemberSpec, facts: &HostFacts) -> Finding {
     let host = &spec.host;
     if facts
         .services
         .get(&spec.unit)
-        .is_some_and(super::super::facts::ServiceFacts::is_running)
+        .is_some_and(ServiceFacts::is_running)
     {
         return Finding::Bad(format!("`{}` still runs on `{host}`", spec.unit));
     }
