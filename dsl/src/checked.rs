@@ -145,9 +145,17 @@ pub enum Item {
         /// The `outage` line.
         span: Span,
     },
-    /// `irreversible confirm "..."`.
-    Irreversible {
+    /// `confirm "..."`: the operator is asked here, before what follows.
+    Confirm {
         /// What is confirmed.
+        prompt: Node<Expr>,
+        /// The line.
+        span: Span,
+    },
+    /// `irreversible "..."`: what stands before cannot be undone once this is passed. Asks nothing by itself;
+    /// `irreversible confirm "..."` is checked to a `Confirm` followed by an `Irreversible`.
+    Irreversible {
+        /// What happens here, in words.
         prompt: Node<Expr>,
         /// The line.
         span: Span,

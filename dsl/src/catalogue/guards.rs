@@ -1,6 +1,7 @@
 //! Guards: what each takes and says.
 
-use super::Argument;
+use super::args::{BYTES, DURATION, INT, PATH, SHA256, at, maybe};
+use super::{Argument, ArgumentType};
 
 /// A guard of the language: one for one with `runbook_model::guard::Guard`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,4 +63,219 @@ pub struct GuardRow {
     pub doc: &'static str,
     /// Example.
     pub example: &'static str,
+}
+
+const MEMBERS_ARG: Argument = at("members", ArgumentType::Target, "the cluster's members");
+const HOSTS_ARG: Argument = at("hosts", ArgumentType::Target, "the hosts");
+const PATH_ARG: Argument = at("path", PATH, "snapshot file on this machine");
+
+const MEMBERS: &[Argument] = &[MEMBERS_ARG];
+const HOSTS: &[Argument] = &[HOSTS_ARG];
+const SNAPSHOT: &[Argument] = &[
+    PATH_ARG,
+    maybe(at("sha256", SHA256, "expected SHA-256 of the whole file")),
+];
+const MEMBERS_SNAPSHOT: &[Argument] = &[MEMBERS_ARG, PATH_ARG];
+const DISK: &[Argument] = &[
+    HOSTS_ARG,
+    at("bytes", BYTES, "room that must be free"),
+    maybe(at("path", PATH, "absolute path on the hosts")),
+];
+const TOOLS: &[Argument] = &[
+    MEMBERS_ARG,
+    at(
+        "tools",
+        ArgumentType::Words(&["etcd", "etcdctl", "etcdutl"]),
+        "one tool, or a list of tools in brackets",
+    ),
+];
+const REVISION: &[Argument] = &[MEMBERS_ARG, at("revision", INT, "lowest revision")];
+const CERTIFICATES: &[Argument] = &[MEMBERS_ARG, at("within", DURATION, "how long from now")];
+
+const fn row(
+    guard: GuardName,
+    name: &'static str,
+    arguments: &'static [Argument],
+    doc: &'static str,
+    example: &'static str,
+) -> GuardRow {
+    GuardRow {
+        guard,
+        name,
+        arguments,
+        doc,
+        example,
+    }
+}
+
+/// Every guard, in the order of the reference.
+pub static GUARDS: &[GuardRow] = &[
+    row(
+        GuardName::Reachable,
+        "reachable",
+        HOSTS,
+        "every host answers over its connection and gains the rights it needs",
+        "require reachable(members)",
+    ),
+    row(
+        GuardName::QuorumSafe,
+        "quorum-safe",
+        MEMBERS,
+        "stopping the hosts that the step works on at once leaves quorum among the members",
+        "require quorum-safe(members)",
+    ),
+    row(
+        GuardName::QuorumLost,
+        "quorum-lost",
+        MEMBERS,
+        "fewer members than quorum serve, so that nothing can be committed",
+        "require quorum-lost(members)",
+    ),
+    row(
+        GuardName::SnapshotVerified,
+        "snapshot-verified",
+        SNAPSHOT,
+        "the file passes every check of the snapshot reader: size, trailing hash, b-tree, and the expected SHA-256 where one is given",
+        "require snapshot-verified(snapshot, sha256)",
+    ),
+    row(
+        GuardName::SnapshotFits,
+        "snapshot-fits",
+        MEMBERS_SNAPSHOT,
+        "every member's etcd can read the snapshot and its host has a tool that restores it",
+        "require snapshot-fits(members, snapshot)",
+    ),
+    row(
+        GuardName::DiskFree,
+        "disk-free",
+        DISK,
+        "every host has this much room at the path, by default at its member's data dir",
+        "require disk-free(members, 3 * snap.size)",
+    ),
+    row(
+        GuardName::ClusterHealthy,
+        "cluster-healthy",
+        MEMBERS,
+        "every member serves, all agree on cluster id, membership and leader, and no alarm is active",
+        "ensure cluster-healthy(members) within 1m",
+    ),
+    row(
+        GuardName::SameHash,
+        "same-hash",
+        MEMBERS,
+        "all members give the same hash of their keys at one revision",
+        "ensure same-hash(members) within 1m",
+    ),
+    row(
+        GuardName::AllStopped,
+        "all-stopped",
+        MEMBERS,
+        "on every host no etcd process lives, its ports have no listener and its unit is inactive: proven, not assumed",
+        "require all-stopped(members)",
+    ),
+    row(
+        GuardName::DataDirEmpty,
+        "data-dir-empty",
+        MEMBERS,
+        "every member's data dir is absent or empty",
+        "require data-dir-empty(members)",
+    ),
+    row(
+        GuardName::PortsFree,
+        "ports-free",
+        MEMBERS,
+        "client and peer ports are free on every host, or held by the member itself",
+        "require ports-free(members)",
+    ),
+    row(
+        GuardName::ClocksAgree,
+        "clocks-agree",
+        HOSTS,
+        "the hosts' clocks agree within a second with this machine and with each other",
+        "require clocks-agree(members)",
+    ),
+    row(
+        GuardName::NoAlarm,
+        "no-alarm",
+        MEMBERS,
+        "no member has an alarm",
+        "require no-alarm(members)",
+    ),
+    row(
+        GuardName::ClusterFormed,
+        "cluster-formed",
+        MEMBERS,
+        "the members run as one formed cluster that matches the inventory",
+        "step \"Bootstrap\" on members when not cluster-formed(members) { ... }",
+    ),
+    row(
+        GuardName::ClusterAbsent,
+        "cluster-absent",
+        MEMBERS,
+        "on none of the hosts a member lives or has data",
+        "require cluster-absent(members)",
+    ),
+    row(
+        GuardName::RestoredFrom,
+        "restored-from",
+        MEMBERS_SNAPSHOT,
+        "every data dir was restored from this snapshot, and the cluster runs with the predicted id",
+        "done when restored-from(members, snapshot)",
+    ),
+    row(
+        GuardName::ToolsPresent,
+        "tools-present",
+        TOOLS,
+        "etcd and the tools named are on every host",
+        "require tools-present(members, [etcdctl, etcdutl])",
+    ),
+    row(
+        GuardName::AnyServing,
+        "any-serving",
+        MEMBERS,
+        "at least one of the members serves",
+        "require any-serving(members)",
+    ),
+    row(
+        GuardName::RevisionAtLeast,
+        "revision-at-least",
+        REVISION,
+        "every serving member's store has reached this revision",
+        "ensure revision-at-least(members, snap.revision)",
+    ),
+    row(
+        GuardName::CertsValid,
+        "certs-valid",
+        CERTIFICATES,
+        "the certificates on the hosts stay valid for this long",
+        "require certs-valid(members, 720h)",
+    ),
+    row(
+        GuardName::Writable,
+        "writable",
+        MEMBERS,
+        "a key written through one member reads back through every other, and is deleted again",
+        "ensure writable(members) within 30s",
+    ),
+];
+
+impl GuardName {
+    /// Its row.
+    pub fn row(self) -> &'static GuardRow {
+        // INVARIANT: a test holds that every name has a row.
+        GUARDS
+            .iter()
+            .find(|r| r.guard == self)
+            .unwrap_or(&GUARDS[0])
+    }
+
+    /// As written in a runbook.
+    pub fn as_str(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The guard of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        GUARDS.iter().find(|r| r.name == name).map(|r| r.guard)
+    }
 }

@@ -1,13 +1,16 @@
 //! The catalogue: one table of verbs, guards, functions and types. Checker, planner, simulator, `explain`, completion and
 //! editor read it; nobody else knows a verb's shape.
 
+mod args;
+mod functions;
 mod guards;
 mod types;
 mod verbs;
 
-pub use guards::{GuardName, GuardRow};
-pub use types::Type;
-pub use verbs::{Effect, Verb, VerbRow};
+pub use functions::{FUNCTIONS, Function, FunctionRow};
+pub use guards::{GUARDS, GuardName, GuardRow};
+pub use types::{TYPES, Type, TypeRow};
+pub use verbs::{Effect, VERBS, Verb, VerbRow};
 
 /// One argument of a verb, guard or function.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +34,8 @@ pub enum ArgumentType {
     Value(&'static [SimpleType]),
     /// One of these words.
     Word(&'static [&'static str]),
+    /// One or, in brackets, several of these words; checked to an `Expr::List` of `Expr::Name`.
+    Words(&'static [&'static str]),
     /// Any bare word or text (a service's name).
     WordOrText,
     /// A target.

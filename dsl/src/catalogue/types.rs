@@ -36,3 +36,83 @@ pub enum Type {
     /// What `snapshot.inspect` gives: fields size, revision, sha256, hash, total-keys.
     Snapshot,
 }
+
+/// A type's row: for `explain` and the reference.
+#[derive(Clone, Copy, Debug)]
+pub struct TypeRow {
+    /// As written after `param NAME:`.
+    pub name: &'static str,
+    /// One sentence.
+    pub doc: &'static str,
+    /// A parameter of the type.
+    pub example: &'static str,
+}
+
+/// Every type that a parameter can have.
+pub static TYPES: &[TypeRow] = &[
+    TypeRow {
+        name: "bool",
+        doc: "`true` or `false`",
+        example: "param force: bool = false",
+    },
+    TypeRow {
+        name: "int",
+        doc: "a whole number of 64 bits; `_` between digits, octal after a leading 0",
+        example: "param bump: int = 1_000_000_000",
+    },
+    TypeRow {
+        name: "bytes",
+        doc: "a size: a number and B, KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024)",
+        example: "param room: bytes = 256MiB",
+    },
+    TypeRow {
+        name: "duration",
+        doc: "a time: numbers and ms, s, m, h, d, largest first",
+        example: "param patience: duration = 1m30s",
+    },
+    TypeRow {
+        name: "string",
+        doc: "text",
+        example: "param note: string = \"planned\"",
+    },
+    TypeRow {
+        name: "path",
+        doc: "a path on this machine",
+        example: "param snapshot: path",
+    },
+    TypeRow {
+        name: "url",
+        doc: "an http or https URL",
+        example: "param peer_url: url",
+    },
+    TypeRow {
+        name: "host",
+        doc: "a host of the inventory, by name",
+        example: "param member: host",
+    },
+    TypeRow {
+        name: "version",
+        doc: "a version, as 3.5.16",
+        example: "param to: version",
+    },
+    TypeRow {
+        name: "sha256",
+        doc: "64 hexadecimal digits",
+        example: "param sha256: sha256?",
+    },
+    TypeRow {
+        name: "enum",
+        doc: "one of the words named",
+        example: "param size: enum(small, medium, large) = small",
+    },
+    TypeRow {
+        name: "list",
+        doc: "several values of one type, separated by commas on the command line",
+        example: "param new: list(host)",
+    },
+    TypeRow {
+        name: "secret",
+        doc: "text that is never shown: not in plans, logs, command lines or the journal",
+        example: "param password: secret",
+    },
+];

@@ -1,6 +1,7 @@
 //! Verbs: what each takes, does to the cluster, needs, and how it is undone.
 
-use super::Argument;
+use super::args::{INT, PATH, TEXT, after, at, maybe};
+use super::{Argument, ArgumentType};
 
 /// A verb of the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,4 +76,262 @@ pub struct VerbRow {
     pub doc: &'static str,
     /// Example.
     pub example: &'static str,
+}
+
+const MODE: Argument = maybe(after(
+    "mode",
+    "mode",
+    INT,
+    "permission bits, in octal: `0644`",
+));
+const OWNER: Argument = maybe(after(
+    "owner",
+    "owner",
+    ArgumentType::WordOrText,
+    "owner's name",
+));
+const DATA_DIR: Argument = at(
+    "what",
+    ArgumentType::Word(&["data-dir"]),
+    "the member's data dir",
+);
+
+/// Every verb, in the order of the reference.
+pub static VERBS: &[VerbRow] = &[
+    VerbRow {
+        verb: Verb::Install,
+        name: "install",
+        arguments: &[at("what", ArgumentType::Word(&["etcd"]), "what to install")],
+        effects: &[Effect::ChangesHost],
+        undo: None,
+        doc: "etcd's binaries stand on the host, from where the inventory's `etcd_install` says",
+        example: "install etcd",
+    },
+    VerbRow {
+        verb: Verb::User,
+        name: "user",
+        arguments: &[
+            at("name", ArgumentType::WordOrText, "user and group"),
+            maybe(after("home", "home", PATH, "home directory, not created")),
+        ],
+        effects: &[Effect::ChangesHost],
+        undo: None,
+        doc: "a system user and its group exist",
+        example: "user etcd home \"/var/lib/etcd\"",
+    },
+    VerbRow {
+        verb: Verb::Directory,
+        name: "directory",
+        arguments: &[at("path", PATH, "absolute path on the host"), MODE, OWNER],
+        effects: &[Effect::ChangesHost],
+        undo: Some("a directory that the run made is removed, if it is empty"),
+        doc: "a directory exists with this access",
+        example: "directory \"/etc/etcd\" mode 0755 owner etcd",
+    },
+    VerbRow {
+        verb: Verb::Template,
+        name: "template",
+        arguments: &[
+            at(
+                "template",
+                ArgumentType::Template,
+                "template beside the runbook",
+            ),
+            after("to", "dest", PATH, "absolute path on the host"),
+            MODE,
+            OWNER,
+        ],
+        effects: &[Effect::ChangesHost],
+        undo: Some("the file gets its former content back, or is removed where there was none"),
+        doc: "a file holds a template's text, filled in for the host; an undefined name is an error",
+        example: "template \"etcd.service.j2\" to \"/etc/systemd/system/{member.unit}.service\"",
+    },
+    VerbRow {
+        verb: Verb::Upload,
+        name: "upload",
+        arguments: &[
+            at("source", PATH, "file on this machine"),
+            after("to", "dest", PATH, "absolute path on the host"),
+            MODE,
+            OWNER,
+        ],
+        effects: &[Effect::ChangesHost],
+        undo: Some("the uploaded file is removed"),
+        doc: "a file of this machine stands on the host; its SHA-256 is compared on both sides",
+        example: "upload snapshot to \"/var/tmp/runbook-{run.id}/snapshot.db\" mode 0600",
+    },
+    VerbRow {
+        verb: Verb::RemoveUpload,
+        name: "remove-upload",
+        arguments: &[at(
+            "path",
+            PATH,
+            "absolute path on the host, uploaded by this run",
+        )],
+        effects: &[Effect::ChangesHost],
+        undo: None,
+        doc: "a file that this run uploaded is gone again",
+        example: "remove-upload \"/var/tmp/runbook-{run.id}/snapshot.db\"",
+    },
+    VerbRow {
+        verb: Verb::IssueCertificates,
+        name: "issue-certificates",
+        arguments: &[maybe(after(
+            "days",
+            "days",
+            INT,
+            "days that the certificates are valid, 365 by default",
+        ))],
+        effects: &[Effect::WritesControlHost],
+        undo: None,
+        doc: "an authority and each member's server, peer and client certificates exist on this machine",
+        example: "issue-certificates days 365",
+    },
+    VerbRow {
+        verb: Verb::InstallCertificates,
+        name: "install-certificates",
+        arguments: &[],
+        effects: &[Effect::ChangesHost],
+        undo: Some("the files get their former content back, or are removed where there were none"),
+        doc: "the member's certificates and keys stand on its host, the keys readable by its user alone",
+        example: "install-certificates",
+    },
+    VerbRow {
+        verb: Verb::Configure,
+        name: "configure",
+        arguments: &[
+            at(
+                "what",
+                ArgumentType::Word(&["member"]),
+                "the member of the host",
+            ),
+            after(
+                "state",
+                "state",
+                ArgumentType::Word(&["new", "existing"]),
+                "`new` bootstraps a cluster, `existing` joins one",
+            ),
+        ],
+        effects: &[Effect::ChangesHost],
+        undo: Some("the file gets its former content back, or is removed where there was none"),
+        doc: "the member's environment file says what the inventory says; the token is made by the run and cannot be chosen",
+        example: "configure member state existing",
+    },
+    VerbRow {
+        verb: Verb::Service,
+        name: "service",
+        arguments: &[
+            at(
+                "name",
+                ArgumentType::WordOrText,
+                "unit; `etcd` is the member's unit, whatever its name",
+            ),
+            at(
+                "state",
+                ArgumentType::Word(&["running", "stopped", "restarted"]),
+                "wanted state",
+            ),
+            maybe(at(
+                "enabled",
+                ArgumentType::Word(&["enabled"]),
+                "it starts at boot as well",
+            )),
+        ],
+        effects: &[Effect::StopsVoter, Effect::StartsMember],
+        undo: Some("the service goes back to the state and enablement it was found in"),
+        doc: "a service is running, or stopped, or was restarted by this run",
+        example: "service etcd running enabled",
+    },
+    VerbRow {
+        verb: Verb::TrialRestore,
+        name: "trial-restore",
+        arguments: &[at("path", PATH, "snapshot on the host")],
+        effects: &[Effect::Reads],
+        undo: Some("nothing to undo: the scratch directory is removed by the verb itself"),
+        doc: "the snapshot restores into a scratch directory on the data dir's file system, which is then removed",
+        example: "trial-restore \"/var/tmp/runbook-{run.id}/snapshot.db\"",
+    },
+    VerbRow {
+        verb: Verb::Archive,
+        name: "archive",
+        arguments: &[DATA_DIR],
+        effects: &[Effect::SetsDataAside],
+        undo: Some("the data dir is renamed back; what stood in its place is set aside"),
+        doc: "the data dir is renamed aside on its own file system; nothing is deleted",
+        example: "archive data-dir",
+    },
+    VerbRow {
+        verb: Verb::Restore,
+        name: "restore",
+        arguments: &[
+            DATA_DIR,
+            after("from", "source", PATH, "snapshot on the host"),
+            maybe(after(
+                "bump",
+                "bump",
+                INT,
+                "revisions to jump ahead, so that watchers notice; where the host's tools can",
+            )),
+        ],
+        effects: &[Effect::ReplacesData],
+        undo: Some("the new data dir is set aside, by the undo of `archive`"),
+        doc: "the data dir is made from a snapshot, for a new cluster with a token made by the run",
+        example: "restore data-dir from \"/var/tmp/runbook-{run.id}/snapshot.db\" bump bump",
+    },
+    VerbRow {
+        verb: Verb::SaveSnapshot,
+        name: "save-snapshot",
+        arguments: &[after("to", "dest", PATH, "file to write on this machine")],
+        effects: &[Effect::WritesControlHost],
+        undo: None,
+        doc: "a snapshot of the step's one member, verified, stands on this machine with a manifest beside it",
+        example: "save-snapshot to to",
+    },
+    VerbRow {
+        verb: Verb::Shell,
+        name: "shell",
+        arguments: &[
+            at("script", TEXT, "program for `sh`"),
+            maybe(after(
+                "creates",
+                "creates",
+                PATH,
+                "skipped where this path exists on the host",
+            )),
+            maybe(after(
+                "check",
+                "check",
+                TEXT,
+                "skipped where this program succeeds; it must change nothing",
+            )),
+            maybe(after(
+                "changes",
+                "changes",
+                ArgumentType::Word(&["nothing"]),
+                "the author's word that the script only reads",
+            )),
+        ],
+        effects: &[Effect::Opaque],
+        undo: None,
+        doc: "a program of the author's own; it says what it changes, or the plan shows it as OPAQUE and the run asks first",
+        example: "shell \"sysctl -w vm.swappiness=1\" check \"test $(sysctl -n vm.swappiness) = 1\"",
+    },
+];
+
+impl Verb {
+    /// Its row.
+    pub fn row(self) -> &'static VerbRow {
+        // INVARIANT: a test holds that every verb has a row.
+        VERBS.iter().find(|r| r.verb == self).unwrap_or(&VERBS[0])
+    }
+
+    /// As written in a runbook.
+    pub fn as_str(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The verb of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        VERBS.iter().find(|r| r.name == name).map(|r| r.verb)
+    }
 }

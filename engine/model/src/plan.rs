@@ -136,9 +136,14 @@ pub enum PlanItem {
     },
     /// Until here.
     OutageEnds,
-    /// After this nothing can be undone.
-    Irreversible {
+    /// The operator is asked before the run goes on; by `--yes` the answer is given beforehand.
+    Confirm {
         /// What the operator confirms.
+        prompt: String,
+    },
+    /// After this nothing can be undone. Asks nothing: a [`PlanItem::Confirm`] stands where the operator is asked.
+    Irreversible {
+        /// What happens here, in words.
         prompt: String,
     },
     /// A condition that must come true.
