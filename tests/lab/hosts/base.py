@@ -107,7 +107,16 @@ def _build_package_layer(packages, layer):
         control = run("dpkg-deb", "--field", package).rstrip("\n")
         digest = hashlib.sha256(package.read_bytes()).hexdigest()
         index.append(f"{control}\nFilename: ./{package.name}\nSize: {package.stat().st_size}\nSHA256: {digest}\n")
-    (pool / "Packages").write_text("\n".join(index))
+    packages_index = "\n".join(index).encode()
+    (pool / "Packages").write_bytes(packages_index)
+    release = ("Suite: lab\nDate: Mon, 01 Jan 2024 00:00:00 UTC\n"
+               f"SHA256:\n {hashlib.sha256(packages_index).hexdigest()} {len(packages_index)} Packages\n")
+    (pool / "Release").write_text(release)
+    # As `apt-get update` would leave it, so that `apt-get install` works at once.
+    lists = staging / "var/lib/apt/lists"
+    lists.mkdir(parents=True)
+    (lists / "_opt_lab-packages_._Packages").symlink_to("/opt/lab-packages/./Packages")
+    (lists / "_opt_lab-packages_._Release").write_text(release)
     sources = staging / "etc/apt/sources.list.d"
     sources.mkdir(parents=True)
     (sources / "lab.list").write_text("deb [trusted=yes] file:/opt/lab-packages ./\n")

@@ -10,6 +10,7 @@ from .names import LABS, MOST_HOSTS, Host, LabError
 TOOLS = {"systemd-nspawn": "systemd-container", "mmdebstrap": "mmdebstrap", "ip": "iproute2", "nsenter": "util-linux",
          "ssh-keygen": "openssh-client"}
 BOOT_SECONDS = 90
+NSPAWN = Path("/run/systemd/nspawn")
 
 
 def require_means():
@@ -82,13 +83,24 @@ def down(lab):
     """Ends and removes everything that carries the lab's name, with or without a record of it."""
     for group in cgroups.starting_with(lab.prefix):
         cgroups.end(group)
+    _remove_locks(lab)
     mounts.unmount_below(lab.dir)
     for namespace in network.namespaces_starting_with(lab.prefix):
         network.remove_namespace(namespace)
     # systemd-nspawn makes one for each machine and leaves it.
-    for directory in Path("/run/systemd/nspawn/propagate").glob(f"{lab.name}-etcd[0-9]*"):
+    for directory in (NSPAWN / "propagate").glob(f"{lab.name}-etcd[0-9]*"):
         directory.rmdir()
     if mounts.below(lab.dir):
         raise LabError(f"still mounted: {', '.join(mounts.below(lab.dir))}")
     if lab.dir.exists():
         shutil.rmtree(lab.dir)
+
+
+def _remove_locks(lab):
+    """systemd-nspawn leaves a lock file for each disk that it has booted, named after the root's inode."""
+    for root in lab.dir.glob("hosts/*/root"):
+        try:
+            inode = root.stat()
+        except OSError:
+            continue
+        (NSPAWN / f"locks/inode-{inode.st_dev}:{inode.st_ino}").unlink(missing_ok=True)
