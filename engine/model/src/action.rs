@@ -66,6 +66,13 @@ pub enum Action {
         /// Absolute path; must be under a directory that the run made.
         path: String,
     },
+    /// What this run made is taken away again: a file, or a directory if nothing else is in it. Undo only.
+    RemoveCreated {
+        /// Absolute path.
+        path: String,
+        /// A directory: removed only when empty.
+        directory: bool,
+    },
     /// The distribution's packages are installed (and their own service neither started nor enabled by that).
     InstallPackages {
         /// Name and, optionally, version.

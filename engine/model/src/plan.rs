@@ -105,6 +105,9 @@ pub struct Parameter {
 pub struct PlannedGuard {
     /// The guard.
     pub guard: Guard,
+    /// `not GUARD`: the verdict's opposite is wanted (unknown stays unknown). `verdict` is that of the whole.
+    #[serde(default)]
+    pub negated: bool,
     /// As the runbook writes it, arguments filled in.
     pub text: String,
     /// Verdict on the view at plan time; on the predicted view for guards inside the run.

@@ -194,6 +194,18 @@ impl Verdict {
         matches!(self, Verdict::Holds { .. })
     }
 
+    /// The verdict of `not GUARD`: unknown stays unknown.
+    pub fn negate(self) -> Self {
+        match self {
+            Verdict::Holds { observed } => Verdict::Violated {
+                observed,
+                help: None,
+            },
+            Verdict::Violated { observed, .. } => Verdict::Holds { observed },
+            unknown @ Verdict::Unknown { .. } => unknown,
+        }
+    }
+
     /// The observed values or the reason, whichever there is.
     pub fn text(&self) -> &str {
         match self {
