@@ -143,12 +143,15 @@ need_test() {
 
 need_lab() {
   install_packages systemd-container mmdebstrap debian-archive-keyring iproute2 util-linux procps \
-    openssh-client openssh-server python3-pip xz-utils zstd
+    openssh-client openssh-server
+  # etcd 3.5.1 comes from PyPI. A python3 that is not Debian's brings its own pip.
+  python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
 }
 
 need_bench() {
   need_lab
-  install_packages rsync python3-venv
+  install_packages rsync
+  python3 -c 'import ensurepip, venv' 2>/dev/null || install_packages python3-venv
   install_ansible
 }
 
