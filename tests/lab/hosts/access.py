@@ -51,6 +51,16 @@ def ssh_options(lab):
             "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes"]
 
 
+def ssh_config(lab, user="ops"):
+    """A configuration file for ssh, scp and rsync that knows the hosts by name."""
+    lines = ["Host etcd*", f"  User {user}", f"  IdentityFile {lab.key}"]
+    lines += [f"  {option.replace('=', ' ', 1)}" for option in ssh_options(lab) if option != "-o"]
+    lines += ["  BatchMode yes"]
+    for host in lab.require_up():
+        lines += [f"Host {host.name}", f"  HostName {host.address}", f"  HostKeyAlias {host.name}"]
+    return "\n".join(lines) + "\n"
+
+
 def inventory(lab, user="ops", etcd_install=None, version=None):
     """An Ansible INI inventory of the running hosts, all in group etcd."""
     lines = ["[etcd]"]

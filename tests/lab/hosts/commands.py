@@ -76,7 +76,7 @@ def parser():
     sub.add_argument("--etcd", default="3.5.16", metavar="VERSION", help="of the archive (default 3.5.16)")
 
     sub = command("path", "print the path of a file of the lab", do_path)
-    sub.add_argument("what", choices=["dir", "key", "known_hosts", "inventory"])
+    sub.add_argument("what", choices=["dir", "key", "known_hosts", "inventory", "ssh_config"])
     return top
 
 
@@ -189,8 +189,8 @@ def do_inventory(lab, options):
 
 def do_path(lab, options):
     lab.require_up()
-    print({"dir": lab.dir, "key": lab.key, "known_hosts": lab.known_hosts,
-           "inventory": lab.dir / "inventory.ini"}[options.what])
+    print({"dir": lab.dir, "key": lab.key, "known_hosts": lab.known_hosts, "inventory": lab.dir / "inventory.ini",
+           "ssh_config": lab.dir / "ssh_config"}[options.what])
 
 
 def main():

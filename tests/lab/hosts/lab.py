@@ -45,6 +45,7 @@ def up(lab, count, light=False, etcd=None, packages=None, peers=False):
             machine.boot(host)
         wait(lab, hosts)
         (lab.dir / "inventory.ini").write_text(access.inventory(lab))
+        (lab.dir / "ssh_config").write_text(access.ssh_config(lab))
     except BaseException:
         down(lab)
         raise
