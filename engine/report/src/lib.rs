@@ -1,1 +1,9 @@
-//! Plans and events to terminal, plain lines, JSON lines, Markdown. Pure.
+//! Plans, events and status to terminal, plain lines, JSON lines and Markdown.
+//!
+//! Knows: the nouns of the model and how people read. Must not know: hosts, files, clocks. Everything from a host is escaped here.
+
+pub mod plan;
+pub mod run;
+pub mod status;
+pub mod style;
+pub mod text;

@@ -1,0 +1,145 @@
+//! One timestamped line an event: for logs and everything that is no terminal.
+
+use jiff::Timestamp;
+use runbook_model::action::Outcome;
+use runbook_model::event::{Event, RunEnd, StepEnd};
+use runbook_model::guard::Verdict;
+use runbook_model::units::duration;
+
+use super::tracker::Tracker;
+use crate::plan::quorum_words;
+use crate::text::{escape, one_line};
+
+/// The event as a line, where it is worth one. `tracker` has taken it in already.
+pub fn plain_line(at_ms: i64, event: &Event, tracker: &Tracker) -> Option<String> {
+    let time = Timestamp::from_millisecond(at_ms).unwrap_or_default();
+    let text = words(event, tracker)?;
+    Some(format!("{time:.0}  {text}"))
+}
+
+fn words(event: &Event, tracker: &Tracker) -> Option<String> {
+    Some(match event {
+        Event::RunStarted { plan, operator } => format!(
+            "run {} of {} on cluster {} by {operator}",
+            plan.run,
+            plan.runbook,
+            escape(&plan.cluster)
+        ),
+        Event::Locked { hosts } => format!(
+            "locked on {}",
+            crate::plan::hosts(&hosts.iter().collect::<Vec<_>>())
+        ),
+        Event::Unlocked { .. } => "unlocked".to_owned(),
+        Event::GuardChecked {
+            text,
+            verdict,
+            overridden,
+            host,
+            ..
+        } => {
+            let at = host.as_ref().map(|h| format!(" [{h}]")).unwrap_or_default();
+            let word = match (verdict, overridden) {
+                (Verdict::Holds { .. }, _) => "holds",
+                (_, Some(_)) => "overridden",
+                (Verdict::Violated { .. }, None) => "REFUSES",
+                (Verdict::Unknown { .. }, None) => "unknown",
+            };
+            format!(
+                "guard {}{at} {word}: {}",
+                escape(text),
+                one_line(verdict.text(), 300)
+            )
+        }
+        Event::StepStarted { step } => {
+            let all = tracker.plan.as_ref().map_or(0, |plan| plan.steps().count());
+            format!("step {step}/{all} {}", escape(&tracker.title(*step)))
+        }
+        Event::WorkIntended {
+            undo: true,
+            host,
+            step,
+            ..
+        } => {
+            format!("undo of {} on {host}", escape(&tracker.title(*step)))
+        }
+        Event::WorkIntended { attempt, host, .. } if *attempt > 1 => {
+            format!("  {host}: attempt {attempt}")
+        }
+        Event::WorkEnded {
+            host,
+            outcomes,
+            took_ms,
+            ..
+        } => {
+            format!("  {host}: {} in {}", ended(outcomes), duration(*took_ms))
+        }
+        Event::HostSkipped { host, reason, .. } => {
+            format!("  {host}: left out, {}", escape(reason))
+        }
+        Event::StepEnded { step, end } => format!("step {step} {}", step_end(*end)),
+        Event::QuorumSeen { quorum } => format!("quorum: {}", quorum_words(*quorum)),
+        Event::Confirmed { prompt } => format!("confirmed: {}", escape(prompt)),
+        Event::IrreversiblePassed => "point of no return passed".to_owned(),
+        Event::StopRequested => "stop requested: running work ends, nothing new starts".to_owned(),
+        Event::RollbackStarted { reason } => format!("rollback: {}", escape(reason)),
+        Event::RunEnded { end } => format!("run {}", run_end(end)),
+        Event::WorkIntended { .. } | Event::ActionStarted { .. } | Event::Output { .. } => {
+            return None;
+        }
+    })
+}
+
+fn ended(outcomes: &[Outcome]) -> String {
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Failed { reason, .. } => return format!("FAILED, {}", escape(reason)),
+            Outcome::Unknown { reason } => return format!("UNKNOWN, {}", escape(reason)),
+            Outcome::Done { .. } | Outcome::NotStarted => {}
+        }
+    }
+    let changed = outcomes
+        .iter()
+        .any(|outcome| matches!(outcome, Outcome::Done { changed: true }));
+    if changed {
+        "changed".to_owned()
+    } else {
+        "already so".to_owned()
+    }
+}
+
+/// A step's end in words.
+pub(super) const fn step_end(end: StepEnd) -> &'static str {
+    match end {
+        StepEnd::Unchanged => "done, nothing to change",
+        StepEnd::Changed => "done",
+        StepEnd::Skipped => "left out",
+        StepEnd::Refused => "REFUSED by a guard",
+        StepEnd::Failed => "FAILED",
+        StepEnd::Unreachable => "FAILED: a host is unreachable",
+        StepEnd::Unknown => "UNKNOWN outcome",
+        StepEnd::NotEnsured => "FAILED: what it ensures did not come true in time",
+        StepEnd::Interrupted => "interrupted",
+    }
+}
+
+/// A run's end in words.
+pub(super) fn run_end(end: &RunEnd) -> String {
+    match end {
+        RunEnd::Done { changed: true } => "done".to_owned(),
+        RunEnd::Done { changed: false } => "done: everything was already so".to_owned(),
+        RunEnd::Refused { reason } => format!("refused, nothing was changed: {}", escape(reason)),
+        RunEnd::Failed { reason } => format!("failed: {}", escape(reason)),
+        RunEnd::Unreachable { reason } => {
+            format!("stopped, a host is unreachable: {}", escape(reason))
+        }
+        RunEnd::RolledBack { reason } => format!("failed and rolled back: {}", escape(reason)),
+        RunEnd::Unknown { reason } => {
+            format!("stopped, an outcome is not known: {}", escape(reason))
+        }
+        RunEnd::Locked { holder } => {
+            format!("not started, the cluster is locked by {}", escape(holder))
+        }
+        RunEnd::Stuck { reason } => format!("STUCK, a person is needed: {}", escape(reason)),
+        RunEnd::Interrupted => "interrupted".to_owned(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Text from elsewhere, made safe to show.
+
+/// Makes text from a host or file harmless on a terminal and in a report: control characters, escape sequences and
+/// direction marks become visible escapes. Newlines stay.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' => out.push('\n'),
+            '\t' => out.push_str("    "),
+            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Direction marks and other characters that change how their neighbours are shown.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// One line, escaped, at most `width` columns wide, cut with `…`.
+pub fn one_line(text: &str, width: usize) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    console::truncate_str(&escape(line), width, "…").into_owned()
+}
+
+/// Pads to `width` columns (of the terminal, not characters).
+pub fn pad(text: &str, width: usize) -> String {
+    console::pad_str(text, width, console::Alignment::Left, None).into_owned()
+}
+
+/// Prefixes every line.
+pub fn indent(text: &str, by: &str) -> String {
+    text.lines().map(|line| format!("{by}{line}\n")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{escape, one_line};
+
+    #[test]
+    fn escapes_what_would_drive_a_terminal() {
+        assert_eq!(
+            escape("a\u{1b}]0;owned\u{7}b\r\u{202e}c"),
+            "a\\u{1b}]0;owned\\u{7}b\\u{d}\\u{202e}c"
+        );
+        assert_eq!(escape("日本\nx"), "日本\nx");
+    }
+
+    #[test]
+    fn cuts_by_columns_not_characters() {
+        assert_eq!(one_line("日本語テキスト\nmore", 7), "日本語…");
+    }
+}
