@@ -1,0 +1,75 @@
+//! Atomic, private files.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::error::PkiError;
+
+/// No PEM file is this large: a longer one is something else.
+const LIMIT: u64 = 1 << 20;
+
+/// A file's text; none where there is no such file.
+pub(super) fn read(path: &Path) -> Result<Option<String>, PkiError> {
+    let failed = |source| PkiError::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut text = String::new();
+    file.take(LIMIT).read_to_string(&mut text).map_err(failed)?;
+    Ok(Some(text))
+}
+
+/// Writes a new key; one that stood there already is left as it is.
+pub(super) fn write_key(path: &Path, pem: &SecretString, fresh: bool) -> Result<(), PkiError> {
+    if fresh {
+        write(path, pem.expose_secret(), 0o600)
+    } else {
+        Ok(())
+    }
+}
+
+/// Writes aside, syncs, renames, syncs the directory. Directories on the way are made with 0700.
+pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
+    let failed = |source| PkiError::File {
+        doing: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let dir = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .map_err(|source| PkiError::File {
+            doing: "create",
+            path: dir.to_owned(),
+            source,
+        })?;
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".new");
+    let aside = Path::new(&aside);
+    match std::fs::remove_file(aside) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed(e)),
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(aside)
+        .map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    std::fs::rename(aside, path).map_err(failed)?;
+    File::open(dir).and_then(|d| d.sync_all()).map_err(failed)
+}

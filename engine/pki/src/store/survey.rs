@@ -1,0 +1,223 @@
+//! Looks at what stands in the directory and decides, item by item. Writes nothing.
+
+use crate::authority::{Authority, Leaf, ORGANIZATION, Use};
+use crate::fault::Fault;
+use crate::inspect::{CertificateInfo, inspect, names};
+use crate::key::Key;
+use crate::layout::{Layout, Pair};
+use crate::trust::{Trust, certificates, key_matches};
+
+use super::change::{Change, Item, What};
+use super::error::PkiError;
+use super::{Wanted, files};
+
+/// A leaf of ours with less than this left is issued again: it would run out during the work.
+const RENEW_S: i64 = 24 * 60 * 60;
+
+/// Common name of the client's certificate: where etcd's authentication is on (a restored snapshot brings it back), the user of
+/// that name is who calls, and only `root` may maintain.
+const CLIENT: &str = "root";
+
+/// What was found of one item.
+pub(super) struct Finding {
+    pub(super) change: Change,
+    pub(super) pair: Pair,
+    /// None: the authority.
+    pub(super) leaf: Option<Leaf>,
+}
+
+/// All items, the authority first.
+pub(super) struct Survey {
+    pub(super) findings: Vec<Finding>,
+    /// Where its key is here.
+    pub(super) authority: Option<Authority>,
+}
+
+impl Survey {
+    pub(super) fn take(wanted: &Wanted<'_>, now: i64) -> Result<Self, PkiError> {
+        let layout = Layout::new(wanted.dir);
+        let (ca, standing) = authority(layout.ca(), now)?;
+        let can_issue = matches!(standing, Standing::Absent | Standing::Whole(_));
+        let trust = match &standing {
+            Standing::Absent => None,
+            Standing::Whole(authority) => Some(authority.trust().clone()),
+            Standing::CertificateOnly(trust) => Some(trust.clone()),
+        };
+        let mut findings = vec![ca];
+        for (item, pair, leaf) in leaves(&layout, wanted)? {
+            let what = judge(&pair, &leaf, trust.as_ref(), can_issue, now)?;
+            findings.push(Finding {
+                change: Change { item, what },
+                pair,
+                leaf: Some(leaf),
+            });
+        }
+        let authority = match standing {
+            Standing::Whole(authority) => Some(*authority),
+            _ => None,
+        };
+        Ok(Self {
+            findings,
+            authority,
+        })
+    }
+
+    pub(super) fn changes(self) -> Vec<Change> {
+        self.findings.into_iter().map(|f| f.change).collect()
+    }
+}
+
+/// What there is of the authority.
+enum Standing {
+    /// Nothing, or a key whose certificate is still to be made.
+    Absent,
+    CertificateOnly(Trust),
+    Whole(Box<Authority>),
+}
+
+fn authority(pair: Pair, now: i64) -> Result<(Finding, Standing), PkiError> {
+    let at = |fault| PkiError::of(&pair.cert, fault);
+    let (what, standing) = match (files::read(&pair.cert)?, files::read(&pair.key)?) {
+        (None, key) => {
+            usable(&pair, key.as_deref())?;
+            (What::Create, Standing::Absent)
+        }
+        (Some(cert), key) => {
+            let trust = Trust::from_pem(&cert).map_err(at)?;
+            trust.in_force(now).map_err(at)?;
+            let info = inspect(&cert).map_err(at)?;
+            let standing = match key {
+                None => Standing::CertificateOnly(trust),
+                Some(key) => Standing::Whole(Box::new(Authority::load(&cert, &key).map_err(at)?)),
+            };
+            (keep(&info), standing)
+        }
+    };
+    let finding = Finding {
+        change: Change {
+            item: Item::Ca,
+            what,
+        },
+        pair,
+        leaf: None,
+    };
+    Ok((finding, standing))
+}
+
+fn leaves(layout: &Layout, wanted: &Wanted<'_>) -> Result<Vec<(Item, Pair, Leaf)>, PkiError> {
+    let client = Leaf {
+        usage: Use::Client,
+        common_name: CLIENT.to_owned(),
+        sans: Vec::new(),
+    };
+    let mut all = vec![(Item::Client, layout.client(), client)];
+    for member in wanted.members {
+        let name = &member.name;
+        if !is_plain(name) {
+            return Err(PkiError::BadName { name: name.clone() });
+        }
+        let mut sans: Vec<String> = member.dns.iter().chain(&member.ips).cloned().collect();
+        let peer = Leaf {
+            usage: Use::Peer,
+            common_name: name.clone(),
+            sans: sans.clone(),
+        };
+        for local in ["localhost", "127.0.0.1", "::1"] {
+            if !sans.iter().any(|s| s == local) {
+                sans.push(local.to_owned());
+            }
+        }
+        let server = Leaf {
+            usage: Use::Server,
+            common_name: name.clone(),
+            sans,
+        };
+        all.push((Item::Server(name.clone()), layout.server(name), server));
+        all.push((Item::Peer(name.clone()), layout.peer(name), peer));
+    }
+    Ok(all)
+}
+
+/// A name becomes a directory: it must stay inside.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.len() <= 128
+        && name
+            .chars()
+            .all(|c| !c.is_control() && !matches!(c, '/' | '\\'))
+}
+
+fn judge(
+    pair: &Pair,
+    leaf: &Leaf,
+    trust: Option<&Trust>,
+    can_issue: bool,
+    now: i64,
+) -> Result<What, PkiError> {
+    let path = || pair.cert.clone();
+    let Some(cert) = files::read(&pair.cert)? else {
+        if !can_issue {
+            return Err(PkiError::NoAuthorityKey { path: path() });
+        }
+        usable(pair, files::read(&pair.key)?.as_deref())?;
+        return Ok(What::Create);
+    };
+    let trust = trust.ok_or_else(|| PkiError::NoAuthority { path: path() })?;
+    let info = inspect(&cert).map_err(|fault| PkiError::of(&pair.cert, fault))?;
+    let replaceable = is_ours(&info) && can_issue;
+    let fault = match files::read(&pair.key)? {
+        None if replaceable => Err(Fault::NoKey),
+        None => return Err(PkiError::NoKey { path: path() }),
+        Some(key) => key_matches(&cert, &key).and_then(|()| check_leaf(trust, &cert, leaf, now)),
+    };
+    match fault {
+        Ok(()) if replaceable && info.not_after - now < RENEW_S => Ok(What::Renew {
+            not_after: info.not_after,
+        }),
+        Ok(()) => Ok(keep(&info)),
+        Err(why) if replaceable => Ok(What::Reissue { why }),
+        Err(fault) => Err(PkiError::of(&pair.cert, fault)),
+    }
+}
+
+/// A key without its certificate will have one made for it: it must be of a kind that can.
+fn usable(pair: &Pair, key: Option<&str>) -> Result<(), PkiError> {
+    match key.map(Key::from_pem) {
+        Some(Err(fault)) => Err(PkiError::of(&pair.key, fault)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a certificate serves as this leaf, to this authority, now.
+pub(super) fn check_leaf(trust: &Trust, pem: &str, leaf: &Leaf, now: i64) -> Result<(), Fault> {
+    let chain = certificates(pem)?;
+    let info = inspect(pem)?;
+    // Every one of them logs in somewhere: peers call peers, the gateway calls the member.
+    trust.verify_client(&chain, now)?;
+    if !leaf.usage.serves() {
+        return Ok(());
+    }
+    let missing: Vec<String> = names(&info, &leaf.sans).cloned().collect();
+    if !missing.is_empty() {
+        return Err(Fault::WrongName {
+            missing,
+            present: info.sans,
+        });
+    }
+    match leaf.sans.first() {
+        Some(name) => trust.verify_server(&chain, name, now),
+        None => Ok(()),
+    }
+}
+
+fn keep(info: &CertificateInfo) -> What {
+    What::Keep {
+        own: !is_ours(info),
+        not_after: info.not_after,
+    }
+}
+
+fn is_ours(info: &CertificateInfo) -> bool {
+    info.organization.as_deref() == Some(ORGANIZATION)
+}

@@ -1,0 +1,426 @@
+//! A directory of certificates: made, made again, mended, and the user's own respected.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use runbook_model::action::CertificateRequest;
+use runbook_pki::layout::Layout;
+use runbook_pki::{
+    Authority, Fault, Item, Key, Leaf, PkiError, Use, Wanted, What, ensure, inspect, plan,
+};
+
+const NOW: i64 = 1_800_000_000;
+const DAY: i64 = 86_400;
+
+fn members() -> Vec<CertificateRequest> {
+    ["e1", "e2"]
+        .iter()
+        .enumerate()
+        .map(|(i, name)| CertificateRequest {
+            name: (*name).to_owned(),
+            dns: vec![format!("{name}.example")],
+            ips: vec![format!("198.18.0.{}", i + 1), format!("fd00::{}", i + 1)],
+        })
+        .collect()
+}
+
+fn wanted<'a>(dir: &'a Path, members: &'a [CertificateRequest]) -> Wanted<'a> {
+    Wanted {
+        dir,
+        cluster: "blue",
+        members,
+        days: 365,
+    }
+}
+
+fn openssl_verify(dir: &Path, purpose: &str, cert: &Path) {
+    let out = Command::new("openssl")
+        .args(["verify", "-x509_strict", "-attime", &NOW.to_string()])
+        .args(["-purpose", purpose, "-CAfile"])
+        .arg(dir.join("ca.crt"))
+        .arg(cert)
+        .output()
+        .expect("openssl");
+    assert!(
+        out.status.success(),
+        "{}: {}",
+        cert.display(),
+        String::from_utf8_lossy(&out.stderr)
+    );
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("metadata").permissions().mode() & 0o7777
+}
+
+#[test]
+fn makes_all_of_it_once() {
+    let root = tempfile::tempdir().expect("temp dir");
+    let dir = root.path().join("deep/pki");
+    let members = members();
+    let wanted = wanted(&dir, &members);
+
+    let planned = plan(&wanted, NOW).expect("plan");
+    assert!(!dir.exists(), "plan writes nothing");
+    assert!(planned.iter().all(|c| c.what == What::Create));
+    assert_eq!(ensure(&wanted, NOW).expect("ensure"), planned);
+    assert_eq!(ensure(&wanted, NOW + DAY).expect("again"), Vec::new());
+
+    let layout = Layout::new(&dir);
+    for pair in [
+        layout.ca(),
+        layout.client(),
+        layout.server("e1"),
+        layout.peer("e2"),
+    ] {
+        assert_eq!(mode(&pair.key), 0o600, "{}", pair.key.display());
+        assert_eq!(mode(&pair.cert), 0o644);
+        assert_eq!(mode(pair.key.parent().expect("parent")), 0o700);
+    }
+    let left: Vec<_> = fs::read_dir(dir.join("e1"))
+        .expect("dir")
+        .map(|e| e.expect("entry").file_name())
+        .collect();
+    assert_eq!(left.len(), 4, "{left:?}");
+}
+
+#[test]
+fn what_openssl_thinks_of_it() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let members = members();
+    ensure(&wanted(dir.path(), &members), NOW).expect("ensure");
+    let layout = Layout::new(dir.path());
+    for (purpose, cert) in [
+        ("sslserver", layout.server("e1").cert),
+        ("sslclient", layout.server("e1").cert),
+        ("sslserver", layout.peer("e2").cert),
+        ("sslclient", layout.peer("e2").cert),
+        ("sslclient", layout.client().cert),
+    ] {
+        openssl_verify(dir.path(), purpose, &cert);
+    }
+    let out = Command::new("openssl")
+        .args(["x509", "-noout", "-text", "-in"])
+        .arg(layout.server("e1").cert)
+        .output()
+        .expect("openssl");
+    let text = String::from_utf8(out.stdout).expect("utf-8");
+    for part in [
+        "O = runbook, CN = e1",
+        "DNS:e1.example, IP Address:198.18.0.1, IP Address:FD00:0:0:0:0:0:0:1, DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1",
+        "X509v3 Authority Key Identifier",
+        "X509v3 Subject Key Identifier",
+        "CA:FALSE",
+        "prime256v1",
+        "TLS Web Server Authentication, TLS Web Client Authentication",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
+#[test]
+fn what_inspect_reads() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let members = members();
+    ensure(&wanted(dir.path(), &members), NOW).expect("ensure");
+    let layout = Layout::new(dir.path());
+    let ca = inspect(&fs::read_to_string(layout.ca().cert).expect("read")).expect("inspect");
+    assert!(ca.is_ca);
+    assert_eq!(ca.subject, "O=runbook, CN=blue etcd CA");
+    assert_eq!(ca.not_before, NOW - 300);
+    assert_eq!(ca.not_after, NOW + 3653 * DAY);
+    let peer =
+        inspect(&fs::read_to_string(layout.peer("e2").cert).expect("read")).expect("inspect");
+    assert_eq!(peer.issuer, ca.subject);
+    assert_eq!(peer.sans, ["e2.example", "198.18.0.2", "fd00::2"]);
+    assert_eq!(peer.usages, ["serverAuth", "clientAuth"]);
+    assert_eq!(peer.not_after, NOW + 365 * DAY);
+    let client =
+        inspect(&fs::read_to_string(layout.client().cert).expect("read")).expect("inspect");
+    assert_eq!(client.subject, "O=runbook, CN=root");
+    assert_eq!(client.usages, ["clientAuth"]);
+}
+
+#[test]
+fn issues_again_only_what_no_longer_serves() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let mut members = members();
+    ensure(&wanted(dir.path(), &members), NOW).expect("ensure");
+    let layout = Layout::new(dir.path());
+    let ca = fs::read(layout.ca().cert).expect("read");
+    let e2 = fs::read(layout.server("e2").cert).expect("read");
+
+    members[0].ips.push("198.18.0.9".to_owned());
+    let changed = ensure(&wanted(dir.path(), &members), NOW).expect("ensure");
+    let items: Vec<_> = changed.iter().map(|c| &c.item).collect();
+    assert_eq!(
+        items,
+        [&Item::Server("e1".to_owned()), &Item::Peer("e1".to_owned())]
+    );
+    assert_eq!(
+        changed[0].to_string(),
+        "issue `e1/server.crt` again: the present one is not valid for `198.18.0.9`: it names `e1.example`, `198.18.0.1`, `fd00::1`, `localhost`, `127.0.0.1`, `::1`"
+    );
+    assert_eq!(fs::read(layout.server("e2").cert).expect("read"), e2);
+
+    let near = NOW + 365 * DAY - 3600;
+    let changed = ensure(&wanted(dir.path(), &members), near).expect("ensure");
+    assert_eq!(changed.len(), 5);
+    assert!(changed.iter().all(|c| matches!(c.what, What::Renew { .. })));
+    assert_eq!(fs::read(layout.ca().cert).expect("read"), ca);
+
+    let late = NOW + 3000 * DAY;
+    let changed = ensure(&wanted(dir.path(), &members), late).expect("ensure");
+    assert!(changed.iter().all(|c| matches!(
+        c.what,
+        What::Reissue {
+            why: Fault::Expired { .. }
+        }
+    )));
+    // No leaf outlives the authority.
+    let last = NOW + 3653 * DAY - 100 * DAY;
+    ensure(&wanted(dir.path(), &members), last + 50 * DAY).expect("ensure");
+    let leaf = inspect(&fs::read_to_string(layout.client().cert).expect("read")).expect("inspect");
+    assert_eq!(leaf.not_after, NOW + 3653 * DAY);
+}
+
+/// A run that was cut off between two files.
+#[test]
+fn mends_what_a_cut_off_run_left() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let members = members();
+    let wanted = wanted(dir.path(), &members);
+    let layout = Layout::new(dir.path());
+    let key = Key::generate().expect("key");
+    fs::write(layout.ca().key, key.pem()).expect("write");
+    ensure(&wanted, NOW).expect("a key alone gets its certificate");
+    assert_eq!(
+        fs::read_to_string(layout.ca().key).expect("read"),
+        key.pem()
+    );
+    // The new key stands, the certificate is still the old one.
+    fs::write(layout.peer("e1").key, Key::generate().expect("key").pem()).expect("write");
+    fs::remove_file(layout.server("e2").cert).expect("remove");
+    fs::remove_file(layout.client().key).expect("remove");
+    let changed = ensure(&wanted, NOW).expect("ensure");
+    let texts: Vec<_> = changed.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "issue `client.crt` again: the present one holds no PEM private key",
+            "issue `e1/peer.crt` again: the present one does not belong to the private key beside it",
+            "create `e2/server.crt`",
+        ]
+    );
+    assert_eq!(ensure(&wanted, NOW).expect("ensure"), Vec::new());
+}
+
+/// The user's own authority without its key, and leaves made elsewhere.
+struct Own {
+    dir: tempfile::TempDir,
+    authority: Authority,
+}
+
+impl Own {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let authority = Authority::create("corp", Key::generate().expect("key"), NOW).expect("ca");
+        fs::write(dir.path().join("ca.crt"), authority.pem()).expect("write");
+        let own = Self { dir, authority };
+        let members = members();
+        own.leaf(&Layout::new(own.dir.path()).client(), Use::Client, &[]);
+        for m in &members {
+            let layout = Layout::new(own.dir.path());
+            fs::create_dir(own.dir.path().join(&m.name)).expect("dir");
+            let mut sans: Vec<&str> = m.dns.iter().chain(&m.ips).map(String::as_str).collect();
+            own.leaf(&layout.peer(&m.name), Use::Peer, &sans);
+            sans.extend(["localhost", "127.0.0.1", "::1"]);
+            own.leaf(&layout.server(&m.name), Use::Server, &sans);
+        }
+        own
+    }
+
+    fn leaf(&self, pair: &runbook_pki::layout::Pair, usage: Use, sans: &[&str]) {
+        let key = Key::generate().expect("key");
+        let leaf = Leaf {
+            usage,
+            common_name: "own".to_owned(),
+            sans: sans.iter().map(|s| (*s).to_owned()).collect(),
+        };
+        let pem = self.authority.issue(&leaf, &key, 30, NOW).expect("issue");
+        fs::write(&pair.cert, pem).expect("write");
+        fs::write(&pair.key, key.pem()).expect("write");
+    }
+
+    fn refusal(&self, now: i64) -> String {
+        let members = members();
+        let wanted = wanted(self.dir.path(), &members);
+        let before = snapshot(self.dir.path());
+        let error = ensure(&wanted, now).expect_err("refused");
+        assert_eq!(
+            plan(&wanted, now).expect_err("refused").to_string(),
+            error.to_string()
+        );
+        assert_eq!(snapshot(self.dir.path()), before, "nothing is written");
+        assert!(!error.help().is_empty());
+        assert!(!format!("{error:?} {error}").contains("PRIVATE"));
+        let root = format!("{}/", self.dir.path().display());
+        error.to_string().replace(&root, "")
+    }
+}
+
+fn snapshot(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).expect("dir") {
+        let path = entry.expect("entry").path();
+        if path.is_dir() {
+            all.extend(snapshot(&path));
+        } else {
+            all.push((path.display().to_string(), fs::read(&path).expect("read")));
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn accepts_the_users_own() {
+    let own = Own::new();
+    let members = members();
+    let wanted = wanted(own.dir.path(), &members);
+    let before = snapshot(own.dir.path());
+    assert_eq!(ensure(&wanted, NOW).expect("ensure"), Vec::new());
+    assert_eq!(snapshot(own.dir.path()), before);
+}
+
+#[test]
+fn refuses_what_of_the_users_own_does_not_serve() {
+    let own = Own::new();
+    let layout = Layout::new(own.dir.path());
+    own.leaf(&layout.peer("e1"), Use::Client, &["e1.example"]);
+    says(
+        &own.refusal(NOW),
+        "`e1/peer.crt` is not valid for `198.18.0.1`, `fd00::1`: it names `e1.example`",
+    );
+    own.leaf(
+        &layout.peer("e1"),
+        Use::Client,
+        &["e1.example", "198.18.0.1", "fd00::1"],
+    );
+    says(&own.refusal(NOW), "`e1/peer.crt` is not for serverAuth");
+    says(
+        &own.refusal(NOW + 31 * DAY),
+        "`client.crt` expired on 2027-02-14T08:00:00Z",
+    );
+    says(
+        &own.refusal(NOW - DAY),
+        "`ca.crt` is not valid before 2027-01-15T07:55:00Z",
+    );
+    fs::write(layout.client().key, Key::generate().expect("key").pem()).expect("write");
+    says(
+        &own.refusal(NOW),
+        "`client.crt` does not belong to the private key beside it",
+    );
+    fs::remove_file(layout.client().key).expect("remove");
+    says(
+        &own.refusal(NOW),
+        "`client.crt` has no private key beside it",
+    );
+    fs::remove_file(layout.client().cert).expect("remove");
+    says(
+        &own.refusal(NOW),
+        "`client.crt` is missing and cannot be issued: `ca.key` is not there",
+    );
+    fs::remove_file(layout.ca().cert).expect("remove");
+    own.leaf(&layout.client(), Use::Client, &[]);
+    says(
+        &own.refusal(NOW),
+        "`client.crt` is there, but `ca.crt`, which issued it, is not",
+    );
+}
+
+#[test]
+fn refuses_leaves_of_another_authority() {
+    let own = Own::new();
+    let other = Authority::create("other", Key::generate().expect("key"), NOW).expect("ca");
+    fs::write(own.dir.path().join("ca.crt"), other.pem()).expect("write");
+    says(
+        &own.refusal(NOW),
+        "`client.crt` was not issued by the CA `O=runbook, CN=other etcd CA`: its issuer is `O=runbook, CN=corp etcd CA`",
+    );
+    let same_name = Authority::create("corp", Key::generate().expect("key"), NOW).expect("ca");
+    fs::write(own.dir.path().join("ca.crt"), same_name.pem()).expect("write");
+    assert!(
+        own.refusal(NOW)
+            .starts_with("`client.crt` was not issued by the CA")
+    );
+    let leaf = fs::read_to_string(own.dir.path().join("client.crt")).expect("read");
+    fs::write(own.dir.path().join("ca.crt"), leaf).expect("write");
+    says(&own.refusal(NOW), "`ca.crt` is not a certificate authority");
+    fs::write(own.dir.path().join("ca.crt"), "hello").expect("write");
+    says(&own.refusal(NOW), "`ca.crt` holds no PEM certificate");
+}
+
+#[test]
+fn a_members_name_stays_in_the_directory() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    for name in ["../e1", "/etc", "", "..", "a/b", "a\0b"] {
+        let mut members = members();
+        members[1].name = name.to_owned();
+        let error = ensure(&wanted(dir.path(), &members), NOW).expect_err("refused");
+        assert!(matches!(error, PkiError::BadName { .. }), "{error}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).expect("dir").count(), 0);
+}
+
+#[test]
+fn openssl_made_authority_with_a_sec1_key_is_refused_with_the_mend_and_pkcs8_works() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let sh = |script: &str| {
+        let out = Command::new("sh")
+            .args(["-ec", script])
+            .current_dir(dir.path())
+            .output()
+            .expect("sh");
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+    };
+    sh("openssl ecparam -name prime256v1 -genkey -noout -out ca.key
+        openssl req -x509 -new -key ca.key -subj '/C=DE/O=Corp/CN=Corp Root' -days 30 -out ca.crt");
+    let members = members();
+    let now = inspect(&fs::read_to_string(dir.path().join("ca.crt")).expect("read"))
+        .expect("inspect")
+        .not_before;
+    let wanted = wanted(dir.path(), &members);
+    let error = ensure(&wanted, now).expect_err("refused").to_string();
+    assert!(error.contains("openssl pkcs8 -topk8 -nocrypt"), "{error}");
+    sh("openssl pkcs8 -topk8 -nocrypt -in ca.key -out new.key && mv new.key ca.key");
+    assert_eq!(ensure(&wanted, now).expect("ensure").len(), 5);
+    sh("openssl verify -CAfile ca.crt e1/server.crt e2/peer.crt client.crt");
+}
+
+#[test]
+fn ipv6_and_ipv4_addresses_are_compared_as_addresses() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let mut members = members();
+    ensure(&wanted(dir.path(), &members), NOW).expect("ensure");
+    members[0].ips[1] = "FD00:0::1".to_owned();
+    assert!(members[0].ips[1].parse::<IpAddr>().is_ok());
+    assert_eq!(
+        ensure(&wanted(dir.path(), &members), NOW).expect("ensure"),
+        Vec::new()
+    );
+}
+
+#[track_caller]
+fn says(actual: &str, expected: &str) {
+    assert_eq!(actual, expected);
+}
