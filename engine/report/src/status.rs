@@ -188,7 +188,7 @@ fn quorum_line(seen: Quorum) -> Line {
         Line::Well(format!(
             "{of}: quorum needs {needed}, {} may fail{}",
             seen.can_lose(),
-            if seen.voters % 2 == 0 {
+            if seen.voters.is_multiple_of(2) {
                 "; an even count tolerates no more than one member fewer"
             } else {
                 ""

@@ -1,0 +1,344 @@
+//! The command line: every flag once.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EVERYDAY: &str = "\
+Every day:
+  runbook status -i prod.inv                                          how is the cluster
+  runbook exec restore.etcdrb -i prod.inv -e snapshot=backup.db -C    what would change (dry run)
+  runbook exec restore.etcdrb -i prod.inv -e snapshot=backup.db       do it
+";
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 ok, 2 a step failed, 3 a guard refused and nothing was changed, 4 a host is unreachable, 5 failed and rolled back,
+6 outcome unknown (resume), 7 locked by another run, 9 a person is needed, 10 bad input, 64 usage, 130 interrupted (resume).";
+
+/// Deploys, restores and maintains etcd clusters by runbooks.
+#[derive(Debug, Parser)]
+#[command(name = "runbook", version, about, before_help = EVERYDAY, after_help = EXIT_CODES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a runbook (a path, or the name of a shipped one)
+    Exec(ExecArgs),
+    /// Show what a run would do; changes nothing
+    Plan(PlanArgs),
+    /// Show the state of a cluster
+    Status(StatusArgs),
+    /// Go on with a run that was interrupted
+    Resume(RunArgs),
+    /// Undo what an interrupted run did
+    Rollback(RunArgs),
+    /// List runs
+    Runs(RunsArgs),
+    /// Tell the story of a run from its journal
+    Show(ShowArgs),
+    /// Give back the lock of a run whose process is dead, by its id
+    Unlock(RunArgs),
+    /// Check runbooks without contacting any host
+    Check(CheckArgs),
+    /// Format runbooks
+    Fmt(FmtArgs),
+    /// Explain a diagnostic's code, a verb, a guard, a type
+    Explain(ExplainArgs),
+    /// Print the text of a shipped runbook, or list them
+    View(ViewArgs),
+    /// Show what an inventory means
+    #[command(subcommand)]
+    Inventory(InventoryCommand),
+    /// Show a host's variables and where each comes from
+    Vars(VarsArgs),
+    /// Read etcd snapshot files
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man page to standard output
+    #[command(hide = true)]
+    Man,
+}
+
+/// Inventories and how to choose from them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct InventoryArgs {
+    /// Inventory: INI, YAML, a directory, an executable, or a list `h1,h2,`; may be given several times
+    #[arg(short, long, value_name = "INV", env = "RUNBOOK_INVENTORY", value_delimiter = '\u{1f}')]
+    pub inventory: Vec<String>,
+    /// Only hosts that match this pattern
+    #[arg(short, long, value_name = "PATTERN")]
+    pub limit: Option<String>,
+}
+
+/// How to reach hosts; each wins over the inventory.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConnectionArgs {
+    /// Log in as this user
+    #[arg(short, long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Private key file
+    #[arg(long, value_name = "FILE")]
+    pub private_key: Option<String>,
+    /// Seconds to wait for a connection
+    #[arg(short = 'T', long, value_name = "SECONDS")]
+    pub timeout: Option<u32>,
+    /// Gain rights by sudo
+    #[arg(short, long)]
+    pub r#become: bool,
+    /// Ask for sudo's password
+    #[arg(short = 'K', long)]
+    pub ask_become_pass: bool,
+    /// Hosts worked on at once
+    #[arg(short, long, value_name = "N", default_value_t = 50)]
+    pub forks: usize,
+}
+
+/// What a runbook is given.
+#[derive(Args, Clone, Debug)]
+pub struct RunbookArgs {
+    /// A path, or a name looked up in RUNBOOK_PATH, ./playbooks and among the shipped ones
+    #[arg(value_name = "RUNBOOK")]
+    pub runbook: String,
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Parameter; `@FILE` reads a YAML or JSON file of them
+    #[arg(short = 'e', long = "extra-vars", value_name = "NAME=VALUE")]
+    pub extra: Vec<String>,
+    /// Let a guard pass that the runbook allows to be overridden; needs --reason
+    #[arg(long = "override", value_name = "NAME", requires = "reason")]
+    pub overrides: Vec<String>,
+    /// Why, for the journal
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Show diffs of files that change
+    #[arg(short = 'D', long)]
+    pub diff: bool,
+}
+
+/// `exec`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  runbook exec deploy.etcdrb -i prod.inv
+  runbook exec backup.etcdrb -i prod.inv -e to=backup.db
+  runbook exec restore.etcdrb -i prod.inv -e snapshot=backup.db --dry-run")]
+pub struct ExecArgs {
+    #[command(flatten)]
+    pub what: RunbookArgs,
+    /// Show the plan and stop: nothing is changed anywhere
+    #[arg(short = 'C', long, visible_alias = "check")]
+    pub dry_run: bool,
+    /// Do not ask before what cannot be undone
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Print the hosts of each target and stop
+    #[arg(long)]
+    pub list_hosts: bool,
+    /// How progress is shown; `human` becomes `plain` where there is no terminal
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+}
+
+/// `plan`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  runbook plan deploy.etcdrb -i prod.inv --diff
+  runbook plan restore.etcdrb -i prod.inv -e snapshot=backup.db --format markdown > change.md")]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub what: RunbookArgs,
+    /// Form
+    #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
+    pub format: PlanFormat,
+    /// Exit with 20 where something would change, 0 where nothing would
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// A live view on a terminal
+    Human,
+    /// One timestamped line an event
+    Plain,
+    /// One JSON object an event, on standard output
+    Jsonl,
+}
+
+/// Forms of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal
+    Human,
+    /// For a pull request or ticket
+    Markdown,
+    /// The plan as data
+    Json,
+}
+
+/// Table or JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
+
+/// `status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Inventory group that holds the members
+    #[arg(long, value_name = "GROUP", default_value = "etcd")]
+    pub group: String,
+    /// Form
+    #[arg(short = 'w', long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `resume`, `rollback`, `unlock`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// The run's id, as `runbook runs` lists it, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Do not ask before what cannot be undone
+    #[arg(short, long)]
+    pub yes: bool,
+    /// How progress is shown
+    #[arg(long, value_enum, default_value_t = Output::Human)]
+    pub output: Output,
+}
+
+/// `runs`.
+#[derive(Args, Clone, Debug)]
+pub struct RunsArgs {
+    /// Form
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `show`.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// The run's id, or `last`
+    #[arg(value_name = "RUN")]
+    pub run: String,
+    /// Form: lines, or the journal's records
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `check`.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Runbooks
+    #[arg(value_name = "FILES", required = true)]
+    pub files: Vec<String>,
+    /// Form
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `fmt`.
+#[derive(Args, Clone, Debug)]
+pub struct FmtArgs {
+    /// Runbooks; `-` reads standard input and writes standard output
+    #[arg(value_name = "FILES", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Change nothing; fail where something would be
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `explain`.
+#[derive(Args, Clone, Debug)]
+pub struct ExplainArgs {
+    /// A code such as `runbook::check::unknown_verb`, a verb, a guard, a function or a type
+    pub word: String,
+}
+
+/// `view`.
+#[derive(Args, Clone, Debug)]
+pub struct ViewArgs {
+    /// Name, as `restore.etcdrb`; none lists them
+    pub name: Option<String>,
+}
+
+/// `vars`.
+#[derive(Args, Clone, Debug)]
+pub struct VarsArgs {
+    /// Host
+    pub host: String,
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+}
+
+/// `inventory`.
+#[derive(Debug, Subcommand)]
+pub enum InventoryCommand {
+    /// Groups, hosts and variables, in the shape of `ansible-inventory --list`
+    List(InventoryShow),
+    /// Groups and hosts as a tree
+    Graph(InventoryShow),
+    /// Host names, one a line
+    Hosts(InventoryShow),
+}
+
+/// What to show of an inventory.
+#[derive(Args, Clone, Debug)]
+pub struct InventoryShow {
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    /// Form
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `snapshot`.
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// What a snapshot holds
+    Inspect(SnapshotArgs),
+    /// Whether a snapshot is whole: 0 valid, 10 refused
+    Verify(SnapshotArgs),
+}
+
+/// A snapshot file.
+#[derive(Args, Clone, Debug)]
+pub struct SnapshotArgs {
+    /// The file
+    pub file: PathBuf,
+    /// Form
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// SHA-256 that the file must have
+    #[arg(long, value_name = "HEX")]
+    pub sha256: Option<String>,
+    /// Accept a file without the trailing hash (a copied db file)
+    #[arg(long)]
+    pub allow_missing_hash: bool,
+}

@@ -1,0 +1,16 @@
+//! Exit codes: published, the same for every command.
+
+/// All well.
+pub const OK: u8 = 0;
+/// A bug of ours.
+pub const INTERNAL: u8 = 1;
+/// A guard refused.
+pub const REFUSED: u8 = 3;
+/// A host cannot be reached.
+pub const UNREACHABLE: u8 = 4;
+/// Runbook, inventory, parameter or snapshot is bad.
+pub const BAD_INPUT: u8 = 10;
+/// `plan --detailed-exitcode`: something would change.
+pub const WOULD_CHANGE: u8 = 20;
+/// The command line is wrong.
+pub const USAGE: u8 = 64;

@@ -1,0 +1,122 @@
+//! Shipped runbooks and templates, embedded; and where a runbook's name is looked up.
+
+use std::path::{Path, PathBuf};
+
+/// An embedded text.
+pub struct Shipped {
+    /// As `restore.etcdrb`.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+/// Runbooks, by name.
+pub const RUNBOOKS: &[Shipped] = &[
+    Shipped { name: "backup.etcdrb", text: include_str!("../../../playbooks/backup.etcdrb") },
+    Shipped { name: "deploy.etcdrb", text: include_str!("../../../playbooks/deploy.etcdrb") },
+    Shipped { name: "restore.etcdrb", text: include_str!("../../../playbooks/restore.etcdrb") },
+];
+
+/// Templates that shipped runbooks and verbs use, by name.
+pub const TEMPLATES: &[Shipped] = &[
+    Shipped { name: "etcd.conf.j2", text: include_str!("../../../playbooks/templates/etcd.conf.j2") },
+    Shipped { name: "etcd.service.j2", text: include_str!("../../../playbooks/templates/etcd.service.j2") },
+];
+
+/// A runbook's text with its origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Path, or `embedded:restore.etcdrb`.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// Where templates are looked for first; none for embedded ones.
+    pub dir: Option<PathBuf>,
+}
+
+/// Why a runbook was not found or not read.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// No file and no shipped runbook of this name.
+    #[error("there is no runbook `{name}`")]
+    NotFound {
+        /// As given.
+        name: String,
+        /// Names of shipped ones.
+        shipped: Vec<&'static str>,
+    },
+    /// It cannot be read.
+    #[error("cannot read `{path}`: {source}")]
+    Unreadable {
+        /// Path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Finds a runbook: a path; then RUNBOOK_PATH's directories, `./playbooks`, the embedded ones (with or without `.etcdrb`).
+pub fn find(name: &str, search: &[PathBuf]) -> Result<Found, LookupError> {
+    let direct = Path::new(name);
+    if direct.exists() {
+        return read(direct);
+    }
+    if !name.contains('/') {
+        let file = if name.ends_with(".etcdrb") { name.to_owned() } else { format!("{name}.etcdrb") };
+        for dir in search.iter().map(PathBuf::as_path).chain([Path::new("playbooks")]) {
+            let path = dir.join(&file);
+            if path.is_file() {
+                return read(&path);
+            }
+        }
+        if let Some(shipped) = RUNBOOKS.iter().find(|s| s.name == file) {
+            return Ok(Found {
+                name: format!("embedded:{}", shipped.name),
+                text: shipped.text.to_owned(),
+                dir: None,
+            });
+        }
+    }
+    Err(LookupError::NotFound { name: name.to_owned(), shipped: RUNBOOKS.iter().map(|s| s.name).collect() })
+}
+
+fn read(path: &Path) -> Result<Found, LookupError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| LookupError::Unreadable { path: path.display().to_string(), source })?;
+    Ok(Found { name: path.display().to_string(), text, dir: path.parent().map(Path::to_path_buf) })
+}
+
+/// A template's text: beside the runbook (`templates/` or the directory itself), else an embedded one.
+pub fn template(name: &str, dir: Option<&Path>) -> Option<Found> {
+    if Path::new(name).components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
+        return None;
+    }
+    dir.into_iter()
+        .flat_map(|dir| [dir.join("templates").join(name), dir.join(name)])
+        .find_map(|path| read(&path).ok())
+        .or_else(|| {
+            TEMPLATES.iter().find(|s| s.name == name).map(|s| Found {
+                name: format!("embedded:{}", s.name),
+                text: s.text.to_owned(),
+                dir: None,
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{find, template};
+
+    #[test]
+    fn a_name_finds_the_shipped_runbook_anywhere() {
+        assert_eq!(find("restore", &[]).unwrap().name, "embedded:restore.etcdrb");
+        assert!(find("nothing.etcdrb", &[]).is_err());
+    }
+
+    #[test]
+    fn templates_stay_inside_their_directory() {
+        assert!(template("etcd.conf.j2", None).is_some());
+        assert!(template("../playbooks/templates/etcd.conf.j2", Some(std::path::Path::new("/"))).is_none());
+        assert!(template("/etc/passwd", Some(std::path::Path::new("/"))).is_none());
+    }
+}
