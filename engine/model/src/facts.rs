@@ -355,4 +355,22 @@ pub enum HostError {
         /// Seconds waited.
         limit_s: u64,
     },
+    /// The cluster's lock on the host is not this run's (another run holds it, or nobody does): fencing.
+    #[error("the cluster's lock on `{host}` is not this run's: {}", held_by(.lock.as_ref()))]
+    Fenced {
+        /// The host.
+        host: HostName,
+        /// Who holds it; none: nobody.
+        lock: Option<LockFacts>,
+    },
+}
+
+fn held_by(lock: Option<&LockFacts>) -> String {
+    match lock {
+        None => "nobody holds it".to_owned(),
+        Some(lock) => format!(
+            "run `{}` of `{}` holds it since {}",
+            lock.run, lock.holder, lock.since
+        ),
+    }
 }
