@@ -177,18 +177,6 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict on `not GUARD`. What is unknown stays unknown.
-    pub fn negated(self) -> Self {
-        match self {
-            Verdict::Holds { observed } => Verdict::Violated {
-                observed,
-                help: None,
-            },
-            Verdict::Violated { observed, .. } => Verdict::Holds { observed },
-            unknown @ Verdict::Unknown { .. } => unknown,
-        }
-    }
-
     /// Whether it holds.
     pub const fn holds(&self) -> bool {
         matches!(self, Verdict::Holds { .. })

@@ -1,0 +1,909 @@
+//! Every guard holds, is violated and is unknown where it ought to be.
+
+use std::collections::BTreeMap;
+
+use runbook_model::cluster::{Alarm, HashKv, Member, MemberProbe, MemberStatus, SilentCause};
+use runbook_model::facts::{
+    DataDirFacts, DataDirOrigin, DiskFacts, EtcdProcess, HostError, HostFacts, Listener,
+    ServiceFacts, Tool,
+};
+use runbook_model::guard::{Guard, Verdict, evaluate, needs};
+use runbook_model::host::{HostName, MemberSpec};
+use runbook_model::quorum::{fault_tolerance, quorum};
+use runbook_model::view::{SnapshotFacts, View};
+
+const CLUSTER: u64 = 0xc1;
+const DATA: &str = "/var/lib/etcd";
+
+fn host(n: usize) -> HostName {
+    HostName::new(format!("etcd{n}"))
+}
+
+fn spec(n: usize) -> MemberSpec {
+    serde_json::from_value(serde_json::json!({
+        "host": host(n), "name": format!("etcd{n}"), "cluster": "etcd", "address": format!("198.18.0.1{n}"),
+        "scheme": "https", "client_port": 2379, "peer_port": 2380, "data_dir": DATA, "pki_dir": "/etc/etcd/pki",
+        "config": "/etc/etcd/etcd.conf", "unit": "etcd", "manager": "systemd", "bin_dir": null, "user": "etcd",
+        "install": { "from": "present" }, "quota_bytes": null, "extra": [], "control_pki_dir": "pki"
+    }))
+    .unwrap()
+}
+
+/// A healthy cluster of `n` on `n` reached hosts; member 1 leads.
+fn world(n: usize) -> View {
+    let listed: Vec<Member> = (1..=n)
+        .map(|i| Member {
+            id: i as u64,
+            name: format!("etcd{i}"),
+            peer_urls: vec![format!("https://198.18.0.1{i}:2380")],
+            client_urls: vec![],
+            is_learner: false,
+        })
+        .collect();
+    let mut view = View {
+        now: 1_000_000,
+        ..View::default()
+    };
+    for i in 1..=n {
+        let status = MemberStatus {
+            cluster_id: CLUSTER,
+            member_id: i as u64,
+            version: "3.5.16".into(),
+            leader: 1,
+            revision: 10,
+            members: Some(listed.clone()),
+            hash: Some(HashKv {
+                hash: 7,
+                revision: 10,
+                compact_revision: -1,
+            }),
+            certificate_not_after: Some(1_000_000 + 90 * 86_400),
+            ..MemberStatus::default()
+        };
+        view.cluster
+            .members
+            .insert(host(i), MemberProbe::Serving(Box::new(status)));
+        view.hosts.insert(host(i), Ok(running(i)));
+        view.specs.insert(host(i), spec(i));
+    }
+    view.snapshots.insert("s.db".into(), snapshot());
+    view
+}
+
+fn snapshot() -> SnapshotFacts {
+    SnapshotFacts {
+        size: 20_512,
+        sha256: "ab".repeat(32),
+        revision: 9,
+        has_hash: true,
+        ..SnapshotFacts::default()
+    }
+}
+
+fn running(i: usize) -> HostFacts {
+    let listener = Some(Listener {
+        command: "etcd".into(),
+        pid: 100,
+    });
+    HostFacts {
+        user: "root".into(),
+        services: BTreeMap::from([(
+            "etcd".into(),
+            ServiceFacts {
+                exists: true,
+                active: "active".into(),
+                pid: 100,
+                ..ServiceFacts::default()
+            },
+        )]),
+        ports: BTreeMap::from([(2379, listener.clone()), (2380, listener)]),
+        disks: BTreeMap::from([(
+            DATA.into(),
+            DiskFacts {
+                available: 1 << 30,
+                total: 1 << 31,
+                mount: "/".into(),
+            },
+        )]),
+        data_dirs: BTreeMap::from([(
+            DATA.into(),
+            DataDirFacts {
+                exists: true,
+                has_member: true,
+                bytes: 9,
+                origin: Some(DataDirOrigin {
+                    run: "r1".into(),
+                    snapshot_sha256: "ab".repeat(32),
+                    token: "t".into(),
+                    cluster_id: format!("{CLUSTER:x}"),
+                    revision: 9,
+                }),
+                ..DataDirFacts::default()
+            },
+        )]),
+        etcd_processes: vec![EtcdProcess {
+            pid: 100,
+            data_dir: Some(DATA.into()),
+        }],
+        tools: vec![tool("etcd"), tool("etcdctl")],
+        clock_offset_ms: 10 * i64::try_from(i).unwrap(),
+        ..HostFacts::default()
+    }
+}
+
+fn tool(name: &str) -> Tool {
+    Tool {
+        name: name.into(),
+        path: format!("/usr/bin/{name}"),
+        version: "3.5.16".into(),
+        restore_bump: true,
+        can_restore: name == "etcdctl",
+    }
+}
+
+/// The host is reached; etcd is stopped and its data is there.
+fn stop(view: &mut View, n: usize) {
+    let facts = facts(view, n);
+    facts.services.get_mut("etcd").unwrap().active = "inactive".into();
+    facts
+        .ports
+        .values_mut()
+        .for_each(|listener| *listener = None);
+    facts.etcd_processes.clear();
+    silence(view, n, SilentCause::Refused);
+}
+
+fn wipe(view: &mut View, n: usize) {
+    stop(view, n);
+    facts(view, n)
+        .data_dirs
+        .insert(DATA.into(), DataDirFacts::default());
+}
+
+fn silence(view: &mut View, n: usize, cause: SilentCause) {
+    view.cluster.members.insert(
+        host(n),
+        MemberProbe::Silent {
+            cause,
+            detail: "gone".into(),
+        },
+    );
+}
+
+/// The host itself is out of reach, and its member with it.
+fn cut(view: &mut View, n: usize) {
+    let detail = "no route to host".to_owned();
+    view.hosts.insert(
+        host(n),
+        Err(HostError::Unreachable {
+            host: host(n),
+            detail,
+        }),
+    );
+    silence(view, n, SilentCause::HostUnreachable);
+}
+
+fn facts(view: &mut View, n: usize) -> &mut HostFacts {
+    view.hosts.get_mut(&host(n)).unwrap().as_mut().unwrap()
+}
+
+fn status(view: &mut View, n: usize) -> &mut MemberStatus {
+    match view.cluster.members.get_mut(&host(n)).unwrap() {
+        MemberProbe::Serving(status) => status,
+        MemberProbe::Silent { .. } => panic!("member {n} is silent"),
+    }
+}
+
+fn all(n: usize) -> Vec<HostName> {
+    (1..=n).map(host).collect()
+}
+
+/// The verdict's word and text.
+fn said(guard: &Guard, view: &View) -> (&'static str, String) {
+    let verdict = evaluate(guard, view);
+    let word = match verdict {
+        Verdict::Holds { .. } => "holds",
+        Verdict::Violated { .. } => "violated",
+        Verdict::Unknown { .. } => "unknown",
+    };
+    (word, verdict.text().to_owned())
+}
+
+/// Checks the word, and that the text names what it is about.
+#[track_caller]
+fn expect(guard: &Guard, view: &View, word: &str, text: &str) {
+    let (got, why) = said(guard, view);
+    assert_eq!(got, word, "{why}");
+    assert!(why.contains(text), "`{why}` does not say `{text}`");
+}
+
+fn after(n: usize, change: impl FnOnce(&mut View)) -> View {
+    let mut view = world(n);
+    change(&mut view);
+    view
+}
+
+fn three(change: impl FnOnce(&mut View)) -> View {
+    after(3, change)
+}
+
+fn all_down(view: &mut View) {
+    (1..=3).for_each(|n| stop(view, n));
+}
+
+#[test]
+fn arithmetic_of_the_table() {
+    for (n, needed, tolerated) in [
+        (1, 1, 0),
+        (2, 2, 0),
+        (3, 2, 1),
+        (4, 3, 1),
+        (5, 3, 2),
+        (7, 4, 3),
+    ] {
+        assert_eq!(
+            (quorum(n), fault_tolerance(n)),
+            (needed, tolerated),
+            "{n} members"
+        );
+    }
+}
+
+#[test]
+fn reachable() {
+    let guard = Guard::Reachable { hosts: all(3) };
+    expect(&guard, &world(3), "holds", "3 of 3");
+    expect(
+        &guard,
+        &three(|v| cut(v, 2)),
+        "violated",
+        "`etcd2` is unreachable: no route to host",
+    );
+    expect(
+        &guard,
+        &three(|v| drop(v.hosts.remove(&host(3)))),
+        "unknown",
+        "`etcd3` was not asked",
+    );
+}
+
+#[test]
+fn quorum_safe() {
+    let one = |n| Guard::QuorumSafe {
+        members: all(3),
+        stopping: vec![host(n)],
+    };
+    expect(&one(1), &world(3), "holds", "1 may stop");
+    expect(
+        &one(1),
+        &three(|v| stop(v, 2)),
+        "violated",
+        "stopping `etcd1` would lose quorum",
+    );
+    // The one that is down already may be worked on.
+    expect(
+        &one(2),
+        &three(|v| stop(v, 2)),
+        "holds",
+        "2 of 3 members healthy",
+    );
+    expect(
+        &one(1),
+        &three(all_down),
+        "violated",
+        "quorum is lost already",
+    );
+    let two = Guard::QuorumSafe {
+        members: all(5),
+        stopping: vec![host(1), host(2)],
+    };
+    expect(&two, &world(5), "holds", "2 may stop");
+    expect(
+        &two,
+        &after(5, |v| cut(v, 5)),
+        "violated",
+        "would lose quorum",
+    );
+    expect(
+        &one(1),
+        &three(|v| status(v, 3).cluster_id = 9),
+        "violated",
+        "different clusters",
+    );
+}
+
+/// Half of four is not quorum; learners and members that know no leader do not count.
+#[test]
+fn quorum_counts_voters_that_can_commit() {
+    let four = Guard::QuorumSafe {
+        members: all(4),
+        stopping: vec![host(1)],
+    };
+    expect(&four, &after(4, |v| stop(v, 2)), "violated", "3 of 4");
+    let three_left = Guard::QuorumSafe {
+        members: all(3),
+        stopping: vec![host(1)],
+    };
+    expect(
+        &three_left,
+        &three(|v| status(v, 2).leader = 0),
+        "violated",
+        "2 of 3",
+    );
+    let learner = three(|v| {
+        for n in 1..=3 {
+            status(v, n).members.as_mut().unwrap()[2].is_learner = true;
+        }
+        status(v, 3).is_learner = true;
+    });
+    expect(&three_left, &learner, "violated", "2 of 2");
+}
+
+#[test]
+fn quorum_lost() {
+    let guard = Guard::QuorumLost { members: all(3) };
+    expect(&guard, &three(all_down), "holds", "0 of 3");
+    expect(&guard, &world(3), "violated", "3 of 3");
+    // Unreachable is not dead: behind a partition two may be well.
+    let two_cut = three(|v| {
+        cut(v, 1);
+        cut(v, 2);
+        status(v, 3).leader = 0;
+    });
+    expect(&guard, &two_cut, "unknown", "`etcd1`, `etcd2` may be alive");
+    let hung = three(|v| {
+        stop(v, 1);
+        silence(v, 2, SilentCause::Timeout);
+        silence(v, 3, SilentCause::Timeout);
+    });
+    expect(&guard, &hung, "unknown", "hung");
+    let one_cut = three(|v| {
+        stop(v, 1);
+        stop(v, 2);
+        cut(v, 3);
+    });
+    expect(&guard, &one_cut, "holds", "0 of 3");
+}
+
+#[test]
+fn snapshot_verified() {
+    let guard = |sha256: Option<&str>| Guard::SnapshotVerified {
+        path: "s.db".into(),
+        sha256: sha256.map(Into::into),
+    };
+    expect(&guard(None), &world(3), "holds", "revision 9");
+    expect(
+        &guard(Some(&"AB".repeat(32))),
+        &world(3),
+        "holds",
+        "revision 9",
+    );
+    expect(&guard(Some("00")), &world(3), "violated", "expected 00");
+    let bad = three(|v| {
+        v.snapshots
+            .get_mut("s.db")
+            .unwrap()
+            .refused
+            .push("page 3 is cut".into())
+    });
+    expect(&guard(None), &bad, "violated", "page 3 is cut");
+    expect(
+        &guard(None),
+        &three(|v| v.snapshots.clear()),
+        "unknown",
+        "was not read",
+    );
+}
+
+#[test]
+fn snapshot_fits() {
+    let guard = Guard::SnapshotFits {
+        members: all(3),
+        path: "s.db".into(),
+    };
+    expect(&guard, &world(3), "holds", "3 of 3");
+    let newer = three(|v| v.snapshots.get_mut("s.db").unwrap().needs_version = Some("3.6".into()));
+    expect(
+        &guard,
+        &newer,
+        "violated",
+        "written by etcd 3.6 or later, `etcd1` has 3.5.16",
+    );
+    expect(
+        &guard,
+        &three(|v| facts(v, 2).tools.retain(|t| !t.can_restore)),
+        "violated",
+        "`etcd2` has neither",
+    );
+    expect(&guard, &three(|v| cut(v, 2)), "unknown", "unreachable");
+}
+
+#[test]
+fn disk_free() {
+    let guard = |bytes| Guard::DiskFree {
+        hosts: all(3),
+        bytes,
+        path: None,
+    };
+    expect(&guard(1 << 29), &world(3), "holds", "at least 1.0 GiB free");
+    expect(&guard(1 << 31), &world(3), "violated", "2.0 GiB are needed");
+    expect(
+        &guard(1),
+        &three(|v| facts(v, 1).disks.clear()),
+        "unknown",
+        "etcd1",
+    );
+}
+
+#[test]
+fn cluster_healthy() {
+    let guard = Guard::ClusterHealthy { members: all(3) };
+    expect(
+        &guard,
+        &world(3),
+        "holds",
+        "3 of 3 members healthy, one leader, cluster c1",
+    );
+    expect(
+        &guard,
+        &three(|v| stop(v, 2)),
+        "violated",
+        "`etcd2` is down",
+    );
+    expect(
+        &guard,
+        &three(|v| cut(v, 2)),
+        "unknown",
+        "`etcd2` is silent",
+    );
+    expect(
+        &guard,
+        &three(|v| status(v, 2).leader = 0),
+        "violated",
+        "knows no leader",
+    );
+    expect(
+        &guard,
+        &three(|v| status(v, 2).leader = 3),
+        "unknown",
+        "do not agree on the leader",
+    );
+    expect(
+        &guard,
+        &three(|v| status(v, 2).cluster_id = 9),
+        "violated",
+        "different clusters: 9, c1",
+    );
+    let alarm = Alarm {
+        member_id: 2,
+        kind: "NOSPACE".into(),
+    };
+    expect(
+        &guard,
+        &three(|v| status(v, 2).alarms.push(alarm)),
+        "violated",
+        "NOSPACE",
+    );
+    let renamed = three(|v| status(v, 1).members.as_mut().unwrap()[0].name = "other".into());
+    expect(&guard, &renamed, "violated", "named `other`");
+    let unstarted = three(|v| {
+        let member = Member {
+            id: 9,
+            name: String::new(),
+            peer_urls: vec![],
+            client_urls: vec![],
+            is_learner: false,
+        };
+        status(v, 1).members.as_mut().unwrap().push(member);
+    });
+    expect(&guard, &unstarted, "violated", "never started");
+    expect(
+        &guard,
+        &three(|v| status(v, 3).members = None),
+        "unknown",
+        "does not tell its member list",
+    );
+}
+
+#[test]
+fn same_hash() {
+    let guard = Guard::SameHash { members: all(3) };
+    expect(&guard, &world(3), "holds", "00000007 at revision 10");
+    expect(
+        &guard,
+        &three(|v| status(v, 2).hash.as_mut().unwrap().hash = 8),
+        "violated",
+        "`etcd2` 00000008",
+    );
+    expect(
+        &guard,
+        &three(|v| status(v, 2).hash.as_mut().unwrap().revision = 11),
+        "unknown",
+        "different revisions",
+    );
+    expect(
+        &guard,
+        &three(|v| status(v, 2).hash = None),
+        "unknown",
+        "gave no hash",
+    );
+    expect(
+        &guard,
+        &three(|v| stop(v, 2)),
+        "violated",
+        "`etcd2` is down",
+    );
+}
+
+#[test]
+fn all_stopped() {
+    let guard = Guard::AllStopped { members: all(3) };
+    expect(&guard, &three(all_down), "holds", "3 of 3 stopped");
+    expect(
+        &guard,
+        &world(3),
+        "violated",
+        "`etcd` still runs on `etcd1`",
+    );
+    let stray = three(|v| {
+        all_down(v);
+        facts(v, 2).etcd_processes.push(EtcdProcess {
+            pid: 7,
+            data_dir: Some(DATA.into()),
+        });
+    });
+    expect(&guard, &stray, "violated", "pid 7");
+    let neighbour = three(|v| {
+        all_down(v);
+        facts(v, 2).etcd_processes.push(EtcdProcess {
+            pid: 7,
+            data_dir: Some("/elsewhere".into()),
+        });
+    });
+    expect(&guard, &neighbour, "holds", "3 of 3");
+    let hidden = three(|v| {
+        all_down(v);
+        facts(v, 2).etcd_processes.push(EtcdProcess {
+            pid: 7,
+            data_dir: None,
+        });
+    });
+    expect(&guard, &hidden, "unknown", "hides its data dir");
+    let listening = three(|v| {
+        all_down(v);
+        facts(v, 3).ports.insert(
+            2380,
+            Some(Listener {
+                command: "other".into(),
+                pid: 3,
+            }),
+        );
+    });
+    expect(
+        &guard,
+        &listening,
+        "violated",
+        "`other` still listens on port 2380",
+    );
+    expect(&guard, &three(|v| cut(v, 1)), "violated", "etcd2");
+    let gone = three(|v| {
+        all_down(v);
+        cut(v, 1);
+    });
+    expect(&guard, &gone, "unknown", "unreachable");
+}
+
+#[test]
+fn data_dir_empty() {
+    let guard = Guard::DataDirEmpty { members: all(3) };
+    expect(
+        &guard,
+        &three(|v| (1..=3).for_each(|n| wipe(v, n))),
+        "holds",
+        "3 of 3",
+    );
+    expect(
+        &guard,
+        &three(|v| (1..=2).for_each(|n| wipe(v, n))),
+        "violated",
+        "`etcd3` holds 9 B",
+    );
+    expect(
+        &guard,
+        &three(|v| facts(v, 1).data_dirs.clear()),
+        "violated",
+        "etcd2",
+    );
+    let unseen = three(|v| {
+        (2..=3).for_each(|n| wipe(v, n));
+        facts(v, 1).data_dirs.clear();
+    });
+    expect(&guard, &unseen, "unknown", "not looked at");
+}
+
+#[test]
+fn ports_free() {
+    let guard = Guard::PortsFree { members: all(3) };
+    expect(&guard, &three(all_down), "holds", "3 of 3");
+    expect(&guard, &world(3), "holds", "3 of 3");
+    let taken = three(|v| {
+        drop(facts(v, 1).ports.insert(
+            2379,
+            Some(Listener {
+                command: "nc".into(),
+                pid: 5,
+            }),
+        ))
+    });
+    expect(
+        &guard,
+        &taken,
+        "violated",
+        "port 2379 of `etcd1` is taken by `nc` (pid 5)",
+    );
+    expect(
+        &guard,
+        &three(|v| facts(v, 1).ports.clear()),
+        "unknown",
+        "was not looked at",
+    );
+}
+
+#[test]
+fn clocks_agree() {
+    let guard = Guard::ClocksAgree { hosts: all(3) };
+    expect(&guard, &world(3), "holds", "20 ms apart");
+    expect(
+        &guard,
+        &three(|v| facts(v, 2).clock_offset_ms = -3_600_000),
+        "violated",
+        "-3600000 ms off",
+    );
+    let apart = three(|v| {
+        facts(v, 1).clock_offset_ms = 800;
+        facts(v, 2).clock_offset_ms = -800;
+    });
+    expect(&guard, &apart, "violated", "1600 ms apart");
+    expect(&guard, &three(|v| cut(v, 2)), "unknown", "unreachable");
+}
+
+#[test]
+fn no_alarm() {
+    let guard = Guard::NoAlarm { members: all(3) };
+    expect(&guard, &world(3), "holds", "no alarm");
+    let alarm = Alarm {
+        member_id: 0xab,
+        kind: "CORRUPT".into(),
+    };
+    expect(
+        &guard,
+        &three(|v| status(v, 3).alarms.push(alarm)),
+        "violated",
+        "CORRUPT on member ab",
+    );
+    expect(&guard, &three(all_down), "unknown", "no member answers");
+}
+
+#[test]
+fn cluster_formed() {
+    let guard = Guard::ClusterFormed { members: all(3) };
+    expect(&guard, &world(3), "holds", "3 members");
+    // One that answers is enough to know the membership.
+    expect(
+        &guard,
+        &three(|v| (2..=3).for_each(|n| stop(v, n))),
+        "holds",
+        "3 members",
+    );
+    expect(
+        &guard,
+        &three(|v| (1..=3).for_each(|n| wipe(v, n))),
+        "violated",
+        "no host has data",
+    );
+    expect(&guard, &three(all_down), "unknown", "have data");
+    expect(
+        &guard,
+        &three(|v| (1..=3).for_each(|n| cut(v, n))),
+        "unknown",
+        "could not be looked at",
+    );
+    let smaller =
+        three(|v| (1..=3).for_each(|n| drop(status(v, n).members.as_mut().unwrap().pop())));
+    expect(&guard, &smaller, "violated", "does not know `etcd3`");
+}
+
+#[test]
+fn cluster_absent() {
+    let guard = Guard::ClusterAbsent { members: all(3) };
+    expect(
+        &guard,
+        &three(|v| (1..=3).for_each(|n| wipe(v, n))),
+        "holds",
+        "3 of 3",
+    );
+    expect(
+        &guard,
+        &world(3),
+        "violated",
+        "cluster c1 serves on `etcd1`",
+    );
+    expect(&guard, &three(all_down), "violated", "of data");
+    let unseen = three(|v| {
+        (1..=3).for_each(|n| wipe(v, n));
+        cut(v, 2);
+    });
+    expect(&guard, &unseen, "unknown", "unreachable");
+}
+
+#[test]
+fn restored_from() {
+    let guard = Guard::RestoredFrom {
+        members: all(3),
+        path: "s.db".into(),
+    };
+    expect(&guard, &world(3), "holds", "by run r1");
+    expect(
+        &guard,
+        &three(|v| v.snapshots.get_mut("s.db").unwrap().sha256 = "cd".into()),
+        "violated",
+        "another snapshot",
+    );
+    expect(
+        &guard,
+        &three(|v| status(v, 2).cluster_id = 0xbad),
+        "violated",
+        "`etcd2` serves cluster bad",
+    );
+    expect(&guard, &three(|v| stop(v, 2)), "violated", "does not serve");
+    expect(
+        &guard,
+        &three(|v| wipe(v, 2)),
+        "violated",
+        "not restored by runbook",
+    );
+    expect(&guard, &three(|v| cut(v, 2)), "unknown", "unreachable");
+    expect(
+        &guard,
+        &three(|v| v.snapshots.clear()),
+        "unknown",
+        "was not read",
+    );
+}
+
+#[test]
+fn tools_present() {
+    let guard = Guard::ToolsPresent {
+        members: all(3),
+        tools: vec!["etcd".into(), "etcdctl".into()],
+    };
+    expect(&guard, &world(3), "holds", "3 of 3");
+    expect(
+        &guard,
+        &three(|v| facts(v, 2).tools.clear()),
+        "violated",
+        "`etcd2` lacks `etcd`, `etcdctl`",
+    );
+    expect(&guard, &three(|v| cut(v, 2)), "unknown", "unreachable");
+}
+
+#[test]
+fn any_serving() {
+    let guard = Guard::AnyServing { members: all(3) };
+    expect(
+        &guard,
+        &three(|v| (1..=2).for_each(|n| stop(v, n))),
+        "holds",
+        "1 of 3 answer: `etcd3`",
+    );
+    expect(&guard, &three(all_down), "violated", "down");
+    expect(
+        &guard,
+        &three(|v| (1..=3).for_each(|n| cut(v, n))),
+        "unknown",
+        "silent",
+    );
+}
+
+#[test]
+fn revision_at_least() {
+    let guard = |revision| Guard::RevisionAtLeast {
+        members: all(3),
+        revision,
+    };
+    expect(&guard(10), &world(3), "holds", "revision 10 or later");
+    expect(
+        &guard(11),
+        &world(3),
+        "violated",
+        "at revision 10, below 11",
+    );
+    expect(&guard(1), &three(|v| cut(v, 1)), "unknown", "silent");
+}
+
+#[test]
+fn certificates_valid() {
+    let guard = |days: u64| Guard::CertsValid {
+        members: all(3),
+        within_s: days * 86_400,
+    };
+    expect(&guard(30), &world(3), "holds", "3 of 3");
+    expect(&guard(91), &world(3), "violated", "ends in 90 days");
+    expect(&guard(30), &three(|v| cut(v, 1)), "unknown", "silent");
+}
+
+#[test]
+fn writable() {
+    let guard = Guard::Writable { members: all(3) };
+    expect(&guard, &world(3), "unknown", "nothing was written");
+    expect(
+        &guard,
+        &three(|v| v.written = Some(Ok("read back from 3".into()))),
+        "holds",
+        "read back",
+    );
+    expect(
+        &guard,
+        &three(|v| v.written = Some(Err("no leader".into()))),
+        "violated",
+        "no leader",
+    );
+}
+
+/// `not` keeps what is unknown unknown: it never turns into permission.
+#[test]
+fn negation_keeps_unknown() {
+    let guard = Guard::ClusterFormed { members: all(3) };
+    assert!(!evaluate(&guard, &three(all_down)).negate().holds());
+    assert!(!evaluate(&guard, &world(3)).negate().holds());
+    assert!(
+        evaluate(&guard, &three(|v| (1..=3).for_each(|n| wipe(v, n))))
+            .negate()
+            .holds()
+    );
+}
+
+/// A guard asks for what it looks at: on an empty view it is unknown, never a false yes.
+#[test]
+fn guards_ask_for_what_they_need() {
+    let specs: BTreeMap<_, _> = (1..=3).map(|n| (host(n), spec(n))).collect();
+    let guards = [
+        Guard::AllStopped { members: all(3) },
+        Guard::SameHash { members: all(3) },
+        Guard::RestoredFrom {
+            members: all(3),
+            path: "s.db".into(),
+        },
+        Guard::DiskFree {
+            hosts: all(3),
+            bytes: 1,
+            path: None,
+        },
+    ];
+    for guard in guards {
+        let needed = needs(&guard, &specs);
+        assert!(
+            needed.hosts.len() == 3 || needed.members.len() == 3,
+            "{guard:?}"
+        );
+        assert_eq!(said(&guard, &View::default()).0, "unknown", "{guard:?}");
+    }
+    assert_eq!(
+        needs(&Guard::SameHash { members: all(3) }, &specs)
+            .query
+            .hash_at,
+        Some(0)
+    );
+    let batch = Guard::QuorumSafe {
+        members: all(3),
+        stopping: all(3),
+    }
+    .for_batch(&[host(2)]);
+    assert_eq!(
+        batch,
+        Guard::QuorumSafe {
+            members: all(3),
+            stopping: vec![host(2)]
+        }
+    );
+}
