@@ -1,0 +1,219 @@
+//! Bucket `key`: revisions and the `mvccpb.KeyValue` records that they name.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::damage::{Damage, Findings};
+use crate::live::{Fingerprint, LiveKeys, Seeds};
+use crate::protobuf::{Field, NotProtobuf, Scanner};
+use crate::source::Bytes;
+use crate::tree::At;
+
+/// A revision: `main` of the transaction, `sub` of the change within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Revision {
+    pub(crate) main: i64,
+    pub(crate) sub: i64,
+}
+
+/// `main` and `sub` big endian with `_` between.
+pub(crate) fn revision(bytes: &[u8]) -> Option<Revision> {
+    let (main, rest) = bytes.split_first_chunk()?;
+    let sub = rest.strip_prefix(b"_")?;
+    let main = i64::from_be_bytes(*main);
+    let sub = i64::from_be_bytes(sub.try_into().ok()?);
+    (main >= 0 && sub >= 0).then_some(Revision { main, sub })
+}
+
+/// A key of bucket `key`: its revision, and whether it is a tombstone (`t` at the end).
+pub(crate) fn revision_key(key: &[u8]) -> Option<(Revision, bool)> {
+    let (bytes, tombstone) = match key.split_at_checked(17)? {
+        (bytes, b"") => (bytes, false),
+        (bytes, b"t") => (bytes, true),
+        _ => return None,
+    };
+    Some((revision(bytes)?, tombstone))
+}
+
+/// What is kept of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) key: Fingerprint,
+    pub(crate) key_bytes: u64,
+    pub(crate) value_bytes: u64,
+    create: i64,
+    modified: i64,
+    version: i64,
+    lease: i64,
+}
+
+/// Reads a record in pieces; `also` sees every piece of its bytes.
+pub(crate) fn scan(
+    value: &Bytes<'_>,
+    seeds: &Seeds,
+    mut also: impl FnMut(&[u8]),
+) -> io::Result<Result<Record, NotProtobuf>> {
+    let mut key = seeds.hasher();
+    let mut record = Record {
+        key: Fingerprint(0, 0),
+        key_bytes: 0,
+        value_bytes: 0,
+        create: 0,
+        modified: 0,
+        version: 0,
+        lease: 0,
+    };
+    let mut scanner = Scanner::new();
+    let mut result = Ok(());
+    value.for_each(|piece| {
+        also(piece);
+        if result.is_err() {
+            return;
+        }
+        result = scanner.feed(piece, &mut |field| match field {
+            Field::Begin { number: 1 } => {
+                key = seeds.hasher();
+                record.key_bytes = 0;
+            }
+            Field::Piece { number: 1, bytes } => {
+                key.write(bytes);
+                record.key_bytes += bytes.len() as u64;
+            }
+            Field::Begin { number: 5 } => record.value_bytes = 0,
+            Field::Piece { number: 5, bytes } => record.value_bytes += bytes.len() as u64,
+            Field::Varint { number, value } => {
+                if let Some(field) = record.integer(number) {
+                    *field = value.cast_signed();
+                }
+            }
+            _ => {}
+        });
+    })?;
+    record.key = key.finish();
+    Ok(result.and_then(|()| scanner.finish()).map(|()| record))
+}
+
+impl Record {
+    fn integer(&mut self, number: u32) -> Option<&mut i64> {
+        match number {
+            2 => Some(&mut self.create),
+            3 => Some(&mut self.modified),
+            4 => Some(&mut self.version),
+            6 => Some(&mut self.lease),
+            _ => None,
+        }
+    }
+
+    /// What etcd could not have written under this revision.
+    fn contradiction(&self, at: Revision, tombstone: bool) -> Option<&'static str> {
+        if self.key_bytes == 0 {
+            return Some("it names no key");
+        }
+        if tombstone {
+            let bare = self.create == 0
+                && self.modified == 0
+                && self.version == 0
+                && self.lease == 0
+                && self.value_bytes == 0;
+            return (!bare).then_some("a tombstone carries more than its key");
+        }
+        if self.modified != at.main {
+            return Some("its mod revision is not the revision it stands under");
+        }
+        if self.create < 1 || self.create > self.modified {
+            return Some("its create revision is impossible");
+        }
+        if self.version < 1 || (self.version == 1 && self.create != self.modified) {
+            return Some("its version is impossible");
+        }
+        None
+    }
+}
+
+/// What bucket `key` holds, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyStatistics {
+    /// Puts, tombstones and placeholders.
+    pub records: u64,
+    /// Deletions.
+    pub tombstones: u64,
+    /// Empty records that `--bump-revision` leaves.
+    pub placeholders: u64,
+    /// Main revision of the first record.
+    pub first_revision: Option<i64>,
+    /// Bytes of all keys, one count a put.
+    pub key_bytes: u64,
+    /// Bytes of all values.
+    pub value_bytes: u64,
+    /// Bytes of the largest value.
+    pub largest_value: u64,
+    /// Records attached to a lease.
+    pub leased: u64,
+}
+
+/// Reads bucket `key` as it passes.
+pub(crate) struct Records {
+    pub(crate) statistics: KeyStatistics,
+    pub(crate) live: LiveKeys,
+    /// Main revision of the last entry, 0 without any.
+    pub(crate) revision: i64,
+    pub(crate) seeds: Seeds,
+}
+
+impl Records {
+    pub(crate) fn new(live: LiveKeys, seeds: Seeds) -> Records {
+        Records {
+            statistics: KeyStatistics::default(),
+            live,
+            revision: 0,
+            seeds,
+        }
+    }
+
+    pub(crate) fn take(
+        &mut self,
+        key: &[u8],
+        value: &Bytes<'_>,
+        at: At<'_>,
+        findings: &mut Findings,
+        also: impl FnMut(&[u8]),
+    ) -> io::Result<()> {
+        let scanned = scan(value, &self.seeds, also)?;
+        let Some((revision, tombstone)) = revision_key(key) else {
+            findings.add(Damage::RevisionKey, at.place());
+            return Ok(());
+        };
+        self.revision = revision.main;
+        self.statistics.records += 1;
+        self.statistics.first_revision.get_or_insert(revision.main);
+        let Ok(record) = scanned else {
+            let what = "it is no mvccpb.KeyValue";
+            findings.add(Damage::Record { what }, at.place());
+            return Ok(());
+        };
+        self.live.record(record.key, !tombstone);
+        if value.length == 0 && !tombstone {
+            self.statistics.placeholders += 1;
+            return Ok(());
+        }
+        if let Some(what) = record.contradiction(revision, tombstone) {
+            findings.add(Damage::Record { what }, at.place());
+        }
+        self.count(&record, tombstone);
+        Ok(())
+    }
+
+    fn count(&mut self, record: &Record, tombstone: bool) {
+        let statistics = &mut self.statistics;
+        if tombstone {
+            statistics.tombstones += 1;
+            return;
+        }
+        statistics.key_bytes += record.key_bytes;
+        statistics.value_bytes += record.value_bytes;
+        statistics.largest_value = statistics.largest_value.max(record.value_bytes);
+        statistics.leased += u64::from(record.lease != 0);
+    }
+}
