@@ -84,7 +84,9 @@ impl Content {
         let crc = &mut self.crc;
         value.for_each(|piece| *crc = crc32c::crc32c_append(*crc, piece))?;
         let taken = match value.whole(MOST_ENTRY)? {
-            Some(value) => self.entries.take(at.bucket.unwrap_or_default(), key, &value),
+            Some(value) => self
+                .entries
+                .take(at.bucket.unwrap_or_default(), key, &value),
             None => Taken::Wrong("it is too long"),
         };
         match taken {

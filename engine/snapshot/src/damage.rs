@@ -60,7 +60,9 @@ pub enum Damage {
         fault: MetaFault,
     },
     /// Both meta pages are valid but not what a stream writes.
-    #[error("the meta pages are not those of a streamed snapshot (transactions {first} and {second})")]
+    #[error(
+        "the meta pages are not those of a streamed snapshot (transactions {first} and {second})"
+    )]
     MetaPair {
         /// Transaction of meta page 0.
         first: u64,
@@ -112,7 +114,9 @@ pub enum Damage {
         wanted: &'static str,
     },
     /// The overflow count does not fit the content or the file.
-    #[error("page {page} claims {overflow} overflow pages, which its content does not need or the file does not have")]
+    #[error(
+        "page {page} claims {overflow} overflow pages, which its content does not need or the file does not have"
+    )]
     Overflow {
         /// The page.
         page: u64,

@@ -206,7 +206,9 @@ impl Entries {
             b"confState" => meta.conf_state(value),
             _ => return Taken::Unknown,
         };
-        taken.map_or(Taken::Wrong("its value is not of its form"), |()| Taken::Known)
+        taken.map_or(Taken::Wrong("its value is not of its form"), |()| {
+            Taken::Known
+        })
     }
 
     fn cluster_entry(&mut self, key: &[u8], value: &[u8]) -> Taken {
@@ -215,7 +217,9 @@ impl Entries {
             b"downgrade" => set(&mut self.downgrade, serde_json::from_slice(value).ok()),
             _ => return Taken::Unknown,
         };
-        taken.map_or(Taken::Wrong("its value is not of its form"), |()| Taken::Known)
+        taken.map_or(Taken::Wrong("its value is not of its form"), |()| {
+            Taken::Known
+        })
     }
 
     fn auth_entry(&mut self, key: &[u8], value: &[u8]) -> Taken {
@@ -341,7 +345,9 @@ fn member_id(key: &[u8]) -> Option<u64> {
 
 /// A semantic version: three numbers, perhaps more behind.
 fn version(value: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(value).ok().filter(|text| text.len() <= 64)?;
+    let text = std::str::from_utf8(value)
+        .ok()
+        .filter(|text| text.len() <= 64)?;
     let plain = text
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b".-+".contains(&byte));

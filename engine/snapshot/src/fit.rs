@@ -57,7 +57,11 @@ pub enum Fit {
 
 impl ServerFit {
     pub(crate) fn of(entries: &Entries) -> ServerFit {
-        let storage = entries.meta.storage_version.as_deref().and_then(Minor::parse);
+        let storage = entries
+            .meta
+            .storage_version
+            .as_deref()
+            .and_then(Minor::parse);
         let cluster = entries.cluster_version.as_deref().and_then(Minor::parse);
         // 3.5 was the first to store the term.
         let term = entries.meta.term.map(|_| Minor(3, 5));

@@ -50,7 +50,9 @@ pub enum HashKvError {
         last: i64,
     },
     /// History at that revision is gone from the file.
-    #[error("revision {revision} was compacted: the snapshot's history begins at {compact_revision}")]
+    #[error(
+        "revision {revision} was compacted: the snapshot's history begins at {compact_revision}"
+    )]
     Compacted {
         /// What was asked.
         revision: i64,
@@ -58,7 +60,9 @@ pub enum HashKvError {
         compact_revision: i64,
     },
     /// The file was compacted later than the member that gave the compact revision.
-    #[error("the snapshot was compacted at {file}, after {asked}: it cannot give that member's hash")]
+    #[error(
+        "the snapshot was compacted at {file}, after {asked}: it cannot give that member's hash"
+    )]
     CompactedLater {
         /// What was asked.
         asked: i64,
@@ -108,17 +112,11 @@ pub(crate) fn hash_image(
     revision: i64,
     compact_revision: i64,
 ) -> Result<u32, HashKvError> {
-    let seeds = Seeds::default();
-    let mut newest = Newest::new(revision, compact_revision, Part::ALL, seeds.clone());
-    walk(image, &mut newest)?;
-    newest.bounds.check(revision, compact_revision)?;
-    let bits = newest.part.bits;
-    let mut kept = Kept::default();
-    kept.add(&newest);
-    for index in 1..1 << bits {
-        let mut rest = Newest::new(revision, compact_revision, Part { bits, index }, seeds.clone());
-        walk(image, &mut rest)?;
-        kept.add(&rest);
+    let (mut kept, bounds) = newest(image, revision, compact_revision)?;
+    bounds.check(revision, compact_revision)?;
+    if !kept.any {
+        // With no key alive a member hashes whatever old records it has: those that its compaction left.
+        (kept, _) = newest(image, compact_revision, compact_revision)?;
     }
     let mut sum = Sum {
         revision,
@@ -129,6 +127,28 @@ pub(crate) fn hash_image(
     };
     walk(image, &mut sum)?;
     Ok(sum.crc)
+}
+
+/// The old records that are the newest of a key alive at `revision`.
+fn newest(
+    image: &Image<'_>,
+    revision: i64,
+    compact_revision: i64,
+) -> Result<(Kept, Bounds), HashKvError> {
+    let seeds = Seeds::default();
+    let find = |part| -> Result<Newest, HashKvError> {
+        let mut newest = Newest::new(revision, compact_revision, part, seeds.clone());
+        walk(image, &mut newest)?;
+        Ok(newest)
+    };
+    let mut kept = Kept::default();
+    let first = find(Part::ALL)?;
+    let bits = first.part.bits;
+    kept.add(&first);
+    for index in 1..1 << bits {
+        kept.add(&find(Part { bits, index })?);
+    }
+    Ok((kept, first.bounds))
 }
 
 fn walk(image: &Image<'_>, visitor: &mut impl Visitor) -> Result<(), HashKvError> {
@@ -334,7 +354,7 @@ impl Visitor for Sum {
             return Ok(());
         }
         let old = revision.main <= self.compact_revision;
-        if old && self.kept.any && !self.kept.holds(ordinal) {
+        if old && !self.kept.holds(ordinal) {
             return Ok(());
         }
         // Later servers keep such a tombstone on disk, earlier ones do not: neither counts it.

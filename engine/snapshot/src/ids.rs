@@ -78,7 +78,8 @@ pub fn cluster_id(token: &str, initial_cluster: &str) -> Result<u64, IdError> {
 
 fn head(hasher: Sha1) -> u64 {
     let sum: [u8; 20] = hasher.finalize().into();
-    sum.first_chunk().map_or(0, |head| u64::from_be_bytes(*head))
+    sum.first_chunk()
+        .map_or(0, |head| u64::from_be_bytes(*head))
 }
 
 /// As strict as etcd about scheme, port and path.
@@ -94,7 +95,9 @@ fn check(url: &str) -> Result<(), IdError> {
             let bracketed = host.starts_with('[') && host.ends_with(']');
             let plain = !host.contains([':', '[', ']', '/', '?', '#', ' ']);
             let digits = port.bytes().all(|byte| byte.is_ascii_digit());
-            ((bracketed || plain) && digits).then_some(()).ok_or_else(refused)
+            ((bracketed || plain) && digits)
+                .then_some(())
+                .ok_or_else(refused)
         }
         _ => Err(refused()),
     }

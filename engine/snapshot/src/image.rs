@@ -103,7 +103,11 @@ pub(crate) fn body(size: u64) -> u64 {
 
 /// What `tx.WriteTo` writes: the same record twice, the second one transaction older.
 fn streamed(first: &Meta, second: &Meta) -> bool {
-    Some(*first) == second.txid.checked_add(1).map(|txid| Meta { txid, ..*second })
+    Some(*first)
+        == second
+            .txid
+            .checked_add(1)
+            .map(|txid| Meta { txid, ..*second })
 }
 
 type Found = Result<Meta, MetaFault>;

@@ -21,10 +21,7 @@ impl Seeds {
 }
 
 /// Takes a key in pieces.
-pub(crate) struct KeyHasher(
-    std::hash::DefaultHasher,
-    std::hash::DefaultHasher,
-);
+pub(crate) struct KeyHasher(std::hash::DefaultHasher, std::hash::DefaultHasher);
 
 impl KeyHasher {
     pub(crate) fn write(&mut self, piece: &[u8]) {
@@ -146,7 +143,13 @@ mod tests {
         assert!(first.part.bits >= 3, "{:?}", first.part);
         let mut total = first.count();
         for index in 1..1 << first.part.bits {
-            let mut rest = LiveKeys::holding(Part { index, ..first.part }, 1000);
+            let mut rest = LiveKeys::holding(
+                Part {
+                    index,
+                    ..first.part
+                },
+                1000,
+            );
             walk(&mut rest);
             total += rest.count();
         }

@@ -99,7 +99,14 @@ fn read_freelist(
     if PageKind::of(header.flags) != Some(PageKind::Freelist) {
         let (flags, wanted) = (header.flags, "a freelist page");
         let page = id;
-        findings.add(Damage::PageFlags { page, flags, wanted }, place);
+        findings.add(
+            Damage::PageFlags {
+                page,
+                flags,
+                wanted,
+            },
+            place,
+        );
         return Ok(None);
     }
     let overflow = header.overflow;

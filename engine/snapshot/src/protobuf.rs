@@ -101,11 +101,7 @@ impl Scanner {
         Ok(None)
     }
 
-    fn integer(
-        &mut self,
-        value: u64,
-        take: &mut impl FnMut(Field<'_>),
-    ) -> Result<(), NotProtobuf> {
+    fn integer(&mut self, value: u64, take: &mut impl FnMut(Field<'_>)) -> Result<(), NotProtobuf> {
         self.state = match self.state {
             State::Tag => {
                 let number = u32::try_from(value >> 3).map_err(|_| NotProtobuf)?;
@@ -146,10 +142,7 @@ fn split<'a>(piece: &mut &'a [u8], most: u64) -> &'a [u8] {
 }
 
 /// A whole message that is short enough to be held.
-pub(crate) fn message(
-    bytes: &[u8],
-    mut take: impl FnMut(Field<'_>),
-) -> Result<(), NotProtobuf> {
+pub(crate) fn message(bytes: &[u8], mut take: impl FnMut(Field<'_>)) -> Result<(), NotProtobuf> {
     let mut scanner = Scanner::new();
     scanner.feed(bytes, &mut take)?;
     scanner.finish()

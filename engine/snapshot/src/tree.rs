@@ -128,15 +128,22 @@ impl<'a, V: Visitor> Walk<'a, V> {
 
     fn subtree(&mut self, node: Node<'_>, scope: &mut Scope<'_>) -> io::Result<()> {
         if node.depth >= DEEPEST {
-            let at = scope.at(node.page, node.page.saturating_mul(self.image.meta.page_size));
-            self.findings.add(Damage::Depth { limit: DEEPEST }, at.place());
+            let at = scope.at(
+                node.page,
+                node.page.saturating_mul(self.image.meta.page_size),
+            );
+            self.findings
+                .add(Damage::Depth { limit: DEEPEST }, at.place());
             return Ok(());
         }
         let buffer = self.spare.pop().unwrap_or_default();
         let page = match Page::load(self.image, &mut self.used, node.page, buffer)? {
             Ok(page) => page,
             Err(damage) => {
-                let at = scope.at(node.page, node.page.saturating_mul(self.image.meta.page_size));
+                let at = scope.at(
+                    node.page,
+                    node.page.saturating_mul(self.image.meta.page_size),
+                );
                 self.findings.add(damage, at.place());
                 return Ok(());
             }
@@ -154,7 +161,8 @@ impl<'a, V: Visitor> Walk<'a, V> {
                 page: page.id,
                 overflow,
             };
-            self.findings.add(damage, scope.at(page.id, view.offset).place());
+            self.findings
+                .add(damage, scope.at(page.id, view.offset).place());
         }
         self.spare.push(page.into_buffer());
         Ok(())
@@ -178,7 +186,11 @@ impl<'a, V: Visitor> Walk<'a, V> {
                 return Ok(None);
             };
             let last = index + 1 == view.count;
-            here = if last { None } else { view.branch(index + 1, &mut next)? };
+            here = if last {
+                None
+            } else {
+                view.branch(index + 1, &mut next)?
+            };
             let high = here.as_ref().map(|(key, _)| &**key);
             let ordered = (index > 0 || *key >= *node.low)
                 && high.is_none_or(|high| *key < *high)
@@ -240,7 +252,9 @@ impl<'a, V: Visitor> Walk<'a, V> {
                     self.findings.add(Damage::NotABucket { name }, at.place());
                 }
                 (Some(_), 0) => self.visitor.entry(&key, &entry.value, at, self.findings)?,
-                (_, flags) => self.findings.add(Damage::ElementFlags { flags }, at.place()),
+                (_, flags) => self
+                    .findings
+                    .add(Damage::ElementFlags { flags }, at.place()),
             }
         }
         Ok(Some(next))
@@ -306,7 +320,8 @@ impl<'a, V: Visitor> Walk<'a, V> {
             page: view.page,
             count: view.count,
         };
-        self.findings.add(damage, scope.at(view.page, view.offset).place());
+        self.findings
+            .add(damage, scope.at(view.page, view.offset).place());
     }
 
     fn element(&mut self, view: &View<'_>, element: u16, scope: &Scope<'_>) {
@@ -316,7 +331,8 @@ impl<'a, V: Visitor> Walk<'a, V> {
             element,
         };
         let offset = view.element_offset(element);
-        self.findings.add(damage, scope.at(view.page, offset).place());
+        self.findings
+            .add(damage, scope.at(view.page, offset).place());
     }
 
     fn order(&mut self, view: &View<'_>, element: u16, scope: &Scope<'_>) {
@@ -325,6 +341,7 @@ impl<'a, V: Visitor> Walk<'a, V> {
             element,
         };
         let offset = view.element_offset(element);
-        self.findings.add(damage, scope.at(view.page, offset).place());
+        self.findings
+            .add(damage, scope.at(view.page, offset).place());
     }
 }

@@ -103,13 +103,15 @@ fn help(damage: Option<&Damage>) -> &'static str {
         Some(Damage::MissingTrailer) => {
             "take a snapshot with `runbook snapshot save`; a copied database file lacks what is still in the WAL: if it is all there is, allow the missing hash explicitly"
         }
-        Some(Damage::Digest { .. }) => "check that this is the file that was meant, and its checksum",
+        Some(Damage::Digest { .. }) => {
+            "check that this is the file that was meant, and its checksum"
+        }
         Some(Damage::Appended { .. }) => {
             "something wrote behind the snapshot's end: copy the file again from where it was saved"
         }
-        Some(Damage::Empty | Damage::TooSmall { .. } | Damage::Short { .. } | Damage::Length { .. }) => {
-            "the file was not copied whole: copy it again, or take another snapshot"
-        }
+        Some(
+            Damage::Empty | Damage::TooSmall { .. } | Damage::Short { .. } | Damage::Length { .. },
+        ) => "the file was not copied whole: copy it again, or take another snapshot",
         _ => "use another snapshot: nothing in this file can be trusted",
     }
 }

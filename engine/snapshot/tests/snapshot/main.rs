@@ -1,0 +1,5 @@
+//! The reader against real snapshots, against files built for the purpose, and against damage.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod fixtures;
+mod real;
