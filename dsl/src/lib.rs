@@ -3,7 +3,15 @@
 //! Knows: grammar, types, the catalogue of verbs and guards, static obligations.
 //! Must not know: hosts, inventories, clocks, files. Imported and template texts come from the caller.
 
+pub mod ast;
 pub mod catalogue;
 pub mod checked;
+pub mod codes;
+pub mod diagnostic;
 pub mod expr;
+pub mod parse;
 pub mod span;
+mod suggest;
+
+pub use diagnostic::Diagnostic;
+pub use parse::parse;

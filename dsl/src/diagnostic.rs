@@ -1,0 +1,220 @@
+//! What is wrong with a runbook, where, and how to mend it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use miette::{LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
+
+use crate::checked::SourceText;
+use crate::codes::{Code, Severity};
+use crate::span::Span;
+
+/// The texts that a runbook stands on, shared by its diagnostics.
+pub type Sources = Arc<Vec<SourceText>>;
+
+/// One thing wrong, or doubtful.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    code: Code,
+    message: String,
+    labels: Vec<Label>,
+    help: Option<String>,
+    source: Option<Named>,
+}
+
+/// A place with what is to be said about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// Under the place.
+    pub text: String,
+}
+
+impl Diagnostic {
+    pub(crate) fn new(code: Code, message: impl Into<String>, span: Span) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            labels: vec![Label {
+                span,
+                text: "here".to_owned(),
+            }],
+            help: None,
+            source: None,
+        }
+    }
+
+    /// What stands under the guilty words.
+    pub(crate) fn label(mut self, text: impl Into<String>) -> Self {
+        if let Some(first) = self.labels.first_mut() {
+            first.text = text.into();
+        }
+        self
+    }
+
+    /// A further place.
+    pub(crate) fn and(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label {
+            span,
+            text: text.into(),
+        });
+        self
+    }
+
+    pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    pub(crate) fn maybe_help(mut self, text: Option<String>) -> Self {
+        self.help = text.or(self.help);
+        self
+    }
+
+    /// Binds it to the texts, so that it can be shown.
+    pub(crate) fn with_sources(mut self, sources: &Sources) -> Self {
+        let index = self.span().source;
+        if index < sources.len() {
+            self.source = Some(Named {
+                sources: Arc::clone(sources),
+                index,
+            });
+        }
+        self
+    }
+
+    /// Which kind of thing is wrong.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// One plain sentence, lower case, no full stop.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Places; the first is the guilty one.
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
+    /// How to mend it.
+    pub fn help_text(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+
+    /// Error or warning.
+    pub fn severity(&self) -> Severity {
+        self.code.row().severity
+    }
+
+    /// The guilty place.
+    pub fn span(&self) -> Span {
+        self.labels.first().map(|l| l.span).unwrap_or_default()
+    }
+
+    /// File, line and column (from 1, in characters) of the guilty place.
+    pub fn place(&self) -> Option<(&str, usize, usize)> {
+        let source = self.source.as_ref()?;
+        let text = source.text();
+        let (line, column) = line_column(&text.text, self.span().start);
+        Some((&text.name, line, column))
+    }
+}
+
+/// Line and column of a byte offset, from 1, the column in characters.
+pub fn line_column(text: &str, offset: usize) -> (usize, usize) {
+    let mut end = offset.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let before = &text[..end];
+    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+    (line, before[line_start..].chars().count() + 1)
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Diagnostic {}
+
+impl miette::Diagnostic for Diagnostic {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.code.as_str()))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.code.row().severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help
+            .as_ref()
+            .map(|h| Box::new(h) as Box<dyn fmt::Display + 'a>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|s| s as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let shown = self.span().source;
+        let labels = self.labels.iter().enumerate().filter_map(move |(i, l)| {
+            // One report shows one text; a place in another is told in words by the message or help.
+            (l.span.source == shown).then(|| {
+                let range = (l.span.start, l.span.end.saturating_sub(l.span.start));
+                if i == 0 {
+                    LabeledSpan::new_primary_with_span(Some(l.text.clone()), range)
+                } else {
+                    LabeledSpan::new_with_span(Some(l.text.clone()), range)
+                }
+            })
+        });
+        Some(Box::new(labels))
+    }
+}
+
+/// A text with its name, whose columns count characters (miette's own count bytes).
+#[derive(Clone, Debug)]
+struct Named {
+    sources: Sources,
+    index: usize,
+}
+
+impl Named {
+    fn text(&self) -> &SourceText {
+        // INVARIANT: made only by `with_sources`, which looked.
+        &self.sources[self.index]
+    }
+}
+
+impl SourceCode for Named {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let source = self.text();
+        let found = source.text.read_span(span, before, after)?;
+        let start = found.span().offset();
+        // With no context asked for, miette begins at the place itself and wants its column.
+        let column = line_column(&source.text, start).1 - 1;
+        Ok(Box::new(MietteSpanContents::new_named(
+            source.name.clone(),
+            found.data(),
+            *found.span(),
+            found.line(),
+            column,
+            found.line_count(),
+        )))
+    }
+}

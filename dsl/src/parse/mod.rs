@@ -1,0 +1,20 @@
+//! Text to [`File`](crate::ast::File), or every independent syntax error.
+
+mod build;
+mod expr;
+mod recover;
+mod scan;
+mod text;
+mod words;
+
+pub use build::parse;
+
+// The derive makes an undocumented public enum.
+#[allow(missing_docs)]
+mod grammar {
+    #[derive(pest_derive::Parser)]
+    #[grammar = "grammar.pest"]
+    pub(super) struct Grammar;
+}
+
+use grammar::{Grammar, Rule};
