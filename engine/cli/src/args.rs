@@ -12,12 +12,14 @@ Every day:
 ";
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 ok, 2 a step failed, 3 a guard refused and nothing was changed, 4 a host is unreachable, 5 failed and rolled back,
-6 outcome unknown (resume), 7 locked by another run, 9 a person is needed, 10 bad input, 64 usage, 130 interrupted (resume).";
+Exit codes:
+  0 ok   2 a step failed   3 a guard refused, nothing changed   4 a host is unreachable
+  5 failed and rolled back   6 outcome unknown, resume   7 locked by another run
+  9 a person is needed   10 bad input   64 usage   130 interrupted, resumable";
 
 /// Deploys, restores and maintains etcd clusters by runbooks.
 #[derive(Debug, Parser)]
-#[command(name = "runbook", version, about, before_help = EVERYDAY, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(name = "runbook", version, about = "Deploys, restores and maintains etcd clusters by runbooks", before_help = EVERYDAY, after_help = EXIT_CODES, disable_help_subcommand = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -73,7 +75,13 @@ pub enum Command {
 #[derive(Args, Clone, Debug, Default)]
 pub struct InventoryArgs {
     /// Inventory: INI, YAML, a directory, an executable, or a list `h1,h2,`; may be given several times
-    #[arg(short, long, value_name = "INV", env = "RUNBOOK_INVENTORY", value_delimiter = '\u{1f}')]
+    #[arg(
+        short,
+        long,
+        value_name = "INV",
+        env = "RUNBOOK_INVENTORY",
+        value_delimiter = '\u{1f}'
+    )]
     pub inventory: Vec<String>,
     /// Only hosts that match this pattern
     #[arg(short, long, value_name = "PATTERN")]

@@ -31,25 +31,49 @@ impl Environment {
     pub fn read() -> Self {
         let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let home = PathBuf::from(var("HOME").unwrap_or_else(|| "/".to_owned()));
-        let state_dir = var("RUNBOOK_STATE_DIR").map(PathBuf::from).unwrap_or_else(|| {
-            var("XDG_STATE_HOME").map_or_else(|| home.join(".local/state"), PathBuf::from).join("runbook")
-        });
+        let state_dir = var("RUNBOOK_STATE_DIR")
+            .map(PathBuf::from)
+            .unwrap_or_else(|| {
+                var("XDG_STATE_HOME")
+                    .map_or_else(|| home.join(".local/state"), PathBuf::from)
+                    .join("runbook")
+            });
         let colour = |terminal: bool| {
-            var("NO_COLOR").is_none() && (terminal || var("CLICOLOR_FORCE").is_some_and(|v| v != "0"))
+            var("NO_COLOR").is_none()
+                && (terminal || var("CLICOLOR_FORCE").is_some_and(|v| v != "0"))
         };
-        let width = console::Term::stderr().size_checked().map_or(100, |(_, columns)| usize::from(columns));
-        let (out, err) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
+        let width = console::Term::stderr()
+            .size_checked()
+            .map_or(100, |(_, columns)| usize::from(columns));
+        let (out, err) = (
+            std::io::stdout().is_terminal(),
+            std::io::stderr().is_terminal(),
+        );
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let user = var("USER").or_else(|| var("LOGNAME")).unwrap_or_else(|| "unknown".to_owned());
+        let user = var("USER")
+            .or_else(|| var("LOGNAME"))
+            .unwrap_or_else(|| "unknown".to_owned());
         Self {
-            runbook_path: var("RUNBOOK_PATH").map(|p| std::env::split_paths(&p).collect()).unwrap_or_default(),
+            runbook_path: var("RUNBOOK_PATH")
+                .map(|p| std::env::split_paths(&p).collect())
+                .unwrap_or_default(),
             state_dir,
             operator: format!("{user}@{}", host.trim()),
-            stdout: Style { colour: colour(out), width },
-            stderr: Style { colour: colour(err), width },
+            stdout: Style {
+                colour: colour(out),
+                width,
+            },
+            stderr: Style {
+                colour: colour(err),
+                width,
+            },
             stderr_is_terminal: err,
             can_ask: std::io::stdin().is_terminal() && err,
-            etcdctl: [var("ETCDCTL_CACERT"), var("ETCDCTL_CERT"), var("ETCDCTL_KEY")],
+            etcdctl: [
+                var("ETCDCTL_CACERT"),
+                var("ETCDCTL_CERT"),
+                var("ETCDCTL_KEY"),
+            ],
         }
     }
 }

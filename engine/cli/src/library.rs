@@ -12,15 +12,30 @@ pub struct Shipped {
 
 /// Runbooks, by name.
 pub const RUNBOOKS: &[Shipped] = &[
-    Shipped { name: "backup.etcdrb", text: include_str!("../../../playbooks/backup.etcdrb") },
-    Shipped { name: "deploy.etcdrb", text: include_str!("../../../playbooks/deploy.etcdrb") },
-    Shipped { name: "restore.etcdrb", text: include_str!("../../../playbooks/restore.etcdrb") },
+    Shipped {
+        name: "backup.etcdrb",
+        text: include_str!("../../../playbooks/backup.etcdrb"),
+    },
+    Shipped {
+        name: "deploy.etcdrb",
+        text: include_str!("../../../playbooks/deploy.etcdrb"),
+    },
+    Shipped {
+        name: "restore.etcdrb",
+        text: include_str!("../../../playbooks/restore.etcdrb"),
+    },
 ];
 
 /// Templates that shipped runbooks and verbs use, by name.
 pub const TEMPLATES: &[Shipped] = &[
-    Shipped { name: "etcd.conf.j2", text: include_str!("../../../playbooks/templates/etcd.conf.j2") },
-    Shipped { name: "etcd.service.j2", text: include_str!("../../../playbooks/templates/etcd.service.j2") },
+    Shipped {
+        name: "etcd.conf.j2",
+        text: include_str!("../../../playbooks/templates/etcd.conf.j2"),
+    },
+    Shipped {
+        name: "etcd.service.j2",
+        text: include_str!("../../../playbooks/templates/etcd.service.j2"),
+    },
 ];
 
 /// A runbook's text with its origin.
@@ -62,8 +77,16 @@ pub fn find(name: &str, search: &[PathBuf]) -> Result<Found, LookupError> {
         return read(direct);
     }
     if !name.contains('/') {
-        let file = if name.ends_with(".etcdrb") { name.to_owned() } else { format!("{name}.etcdrb") };
-        for dir in search.iter().map(PathBuf::as_path).chain([Path::new("playbooks")]) {
+        let file = if name.ends_with(".etcdrb") {
+            name.to_owned()
+        } else {
+            format!("{name}.etcdrb")
+        };
+        for dir in search
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([Path::new("playbooks")])
+        {
             let path = dir.join(&file);
             if path.is_file() {
                 return read(&path);
@@ -77,18 +100,30 @@ pub fn find(name: &str, search: &[PathBuf]) -> Result<Found, LookupError> {
             });
         }
     }
-    Err(LookupError::NotFound { name: name.to_owned(), shipped: RUNBOOKS.iter().map(|s| s.name).collect() })
+    Err(LookupError::NotFound {
+        name: name.to_owned(),
+        shipped: RUNBOOKS.iter().map(|s| s.name).collect(),
+    })
 }
 
 fn read(path: &Path) -> Result<Found, LookupError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| LookupError::Unreadable { path: path.display().to_string(), source })?;
-    Ok(Found { name: path.display().to_string(), text, dir: path.parent().map(Path::to_path_buf) })
+    let text = std::fs::read_to_string(path).map_err(|source| LookupError::Unreadable {
+        path: path.display().to_string(),
+        source,
+    })?;
+    Ok(Found {
+        name: path.display().to_string(),
+        text,
+        dir: path.parent().map(Path::to_path_buf),
+    })
 }
 
 /// A template's text: beside the runbook (`templates/` or the directory itself), else an embedded one.
 pub fn template(name: &str, dir: Option<&Path>) -> Option<Found> {
-    if Path::new(name).components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
+    if Path::new(name)
+        .components()
+        .any(|c| !matches!(c, std::path::Component::Normal(_)))
+    {
         return None;
     }
     dir.into_iter()
@@ -109,14 +144,23 @@ mod tests {
 
     #[test]
     fn a_name_finds_the_shipped_runbook_anywhere() {
-        assert_eq!(find("restore", &[]).unwrap().name, "embedded:restore.etcdrb");
+        assert_eq!(
+            find("restore", &[]).unwrap().name,
+            "embedded:restore.etcdrb"
+        );
         assert!(find("nothing.etcdrb", &[]).is_err());
     }
 
     #[test]
     fn templates_stay_inside_their_directory() {
         assert!(template("etcd.conf.j2", None).is_some());
-        assert!(template("../playbooks/templates/etcd.conf.j2", Some(std::path::Path::new("/"))).is_none());
+        assert!(
+            template(
+                "../playbooks/templates/etcd.conf.j2",
+                Some(std::path::Path::new("/"))
+            )
+            .is_none()
+        );
         assert!(template("/etc/passwd", Some(std::path::Path::new("/"))).is_none());
     }
 }

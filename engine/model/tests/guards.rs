@@ -1,6 +1,9 @@
 //! Every guard holds, is violated and is unknown where it ought to be.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot build its case fails")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot build its case fails"
+)]
 
 use std::collections::BTreeMap;
 
