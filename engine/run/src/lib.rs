@@ -1,5 +1,28 @@
 //! Executes a plan: dispatcher, journal, locks, rollback.
 //!
 //! Knows: plans, events and the world by its traits. Must not know: SSH, etcd's API, terminals, the language.
+//!
+//! A run is a fold over its events: what is done live, resumed or replayed goes through [`RunState::apply`] alone.
 
+mod batch;
+mod control;
+mod execute;
+mod journal;
+mod lock;
+mod next;
+mod observe;
+mod policy;
+mod runs;
+mod state;
 pub mod world;
+
+pub use batch::{Batch, choose};
+pub use control::{Stop, StopSender, StopSignal, stop_channel};
+pub use execute::{Confirm, Finished, Options, RunError, execute, resume, rollback};
+pub use journal::{Journal, JournalError, Ledger, read};
+pub use lock::{LocalLock, LocalLockError};
+pub use next::{Next, next};
+pub use observe::{look, observe};
+pub use policy::{Failure, Policy, after_failure};
+pub use runs::RunsDir;
+pub use state::{HostState, HostStatus, Phase, RunState, StepState, Touched, Work};

@@ -75,12 +75,30 @@ pub enum Progress {
 pub trait World: Observe {
     /// Carries out an order on a host: one outcome an action. The same (run, step, attempt, undo) is never carried out twice on a
     /// host: where a receipt of it is found there, its recorded outcomes are returned. `Err` means that nothing of it was begun.
+    ///
+    /// An undo order first waits for the end of this run's forward order of the same step on that host, if one still runs there.
     fn apply(
         &self,
         host: &HostName,
         order: Order,
         progress: UnboundedSender<Progress>,
     ) -> impl Future<Output = Result<Vec<Outcome>, HostError>> + Send;
+
+    /// What became of an order whose outcome was not heard, by its receipt on the host: waits while it still runs there, at most
+    /// the order's timeout. `None`: it was never begun, and will not be any more. Nothing is carried out by this call.
+    /// [`Outcome::Unknown`]: it was begun, and the host cannot tell how it ended (as after a power cut).
+    ///
+    /// The default is for worlds that cannot look without carrying out: they apply the order, whose actions converge.
+    fn receipt(
+        &self,
+        host: &HostName,
+        order: Order,
+    ) -> impl Future<Output = Result<Option<Vec<Outcome>>, HostError>> + Send {
+        async move {
+            let (progress, _) = tokio::sync::mpsc::unbounded_channel();
+            self.apply(host, order, progress).await.map(Some)
+        }
+    }
 
     /// Takes the cluster's lock on a host, or says who holds it. Taking it again for the same run succeeds.
     fn lock(

@@ -1,0 +1,376 @@
+//! Carries a plan out. Thin: what to do is decided by [`crate::next()`], [`crate::choose`] and [`crate::after_failure`]; here it
+//! is done, and nothing counts before its event is kept.
+
+mod ensure;
+mod locks;
+mod orders;
+mod settle;
+mod step;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use runbook_model::event::{Event, Record, RunEnd};
+use runbook_model::host::HostName;
+use runbook_model::plan::{Plan, PlannedGuard};
+use runbook_model::view::{Needs, View};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
+
+use crate::control::{Stop, StopSignal};
+use crate::journal::{JournalError, Ledger};
+use crate::lock::LocalLockError;
+use crate::next::{Next, next};
+use crate::observe::look;
+use crate::policy::{Failure, Policy, after_failure};
+use crate::runs::RunsDir;
+use crate::state::RunState;
+use crate::world::World;
+
+/// Asks the operator a question that is answered yes or no. May block: it is called on a thread of its own.
+pub type Confirm = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// How a run is to be carried out.
+#[derive(Clone)]
+pub struct Options {
+    /// `user@host` of the operator.
+    pub operator: String,
+    /// Hosts worked on or asked at a time.
+    pub forks: usize,
+    /// Answers [`runbook_model::plan::PlanItem::Confirm`].
+    pub confirm: Confirm,
+    /// Everything that happens, with its time in milliseconds since the epoch; also what the journal does not keep.
+    pub events: UnboundedSender<(i64, Event)>,
+    /// The operator's wish to stop.
+    pub stop: StopSignal,
+    /// Where this machine's lock of the cluster is; none: not taken (simulations).
+    pub local_lock: Option<RunsDir>,
+    /// Do again what is unknown even after asking the host, as a new attempt. The operator's own decision.
+    pub repeat_unknown: bool,
+}
+
+/// A run that is over, for now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finished {
+    /// How.
+    pub end: RunEnd,
+    /// All that is known of it: what was done, what was not, which locks are still held.
+    pub state: RunState,
+}
+
+/// Why a run broke off without an end of its own.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Records cannot be kept, so nothing more was begun. What was running goes on on its hosts; `resume` asks them.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// This machine's lock cannot be made.
+    #[error(transparent)]
+    LocalLock(LocalLockError),
+    /// There is nothing to go on with.
+    #[error("run `{run}` is over: nothing to {verb}")]
+    Over {
+        /// The run.
+        run: String,
+        /// `resume` or `roll back`.
+        verb: &'static str,
+        /// How it ended.
+        end: RunEnd,
+    },
+    /// The run passed its point of no return, and its runbook says that undo ends there.
+    #[error("run `{run}` passed what cannot be undone")]
+    Irreversible {
+        /// The run.
+        run: String,
+    },
+    /// The journal holds no plan.
+    #[error("the journal holds no plan: the run never began")]
+    Empty,
+}
+
+/// Carries out a plan from its beginning.
+///
+/// # Errors
+/// The journal or this machine's lock cannot be written. Everything else is a [`RunEnd`].
+pub async fn execute<W: World>(
+    world: Arc<W>,
+    ledger: Box<dyn Ledger>,
+    plan: Plan,
+    options: Options,
+) -> Result<Finished, RunError> {
+    let started = Event::RunStarted {
+        plan: Box::new(plan.clone()),
+        operator: options.operator.clone(),
+    };
+    let mut run = Run::new(world, ledger, plan, RunState::default(), options);
+    run.record(vec![started])?;
+    run.drive(None).await
+}
+
+/// Goes on with a run that stopped or died: what was in flight is asked of its hosts first, then the same plan goes on.
+///
+/// # Errors
+/// As [`execute`]; also where the run is over or never began.
+pub async fn resume<W: World>(
+    world: Arc<W>,
+    ledger: Box<dyn Ledger>,
+    records: &[Record],
+    options: Options,
+) -> Result<Finished, RunError> {
+    let state = RunState::fold(records);
+    let plan = *state.plan.clone().ok_or(RunError::Empty)?;
+    if let Some(end @ (RunEnd::Done { .. } | RunEnd::RolledBack { .. })) = &state.ended {
+        return Err(RunError::Over {
+            run: plan.run.clone(),
+            verb: "resume",
+            end: end.clone(),
+        });
+    }
+    Run::new(world, ledger, plan, state, options)
+        .drive(None)
+        .await
+}
+
+/// Undoes a run: what was in flight is asked of its hosts first, then all that was changed is taken back, last step first.
+///
+/// # Errors
+/// As [`resume`]; also where the runbook ends undo at a point that the run has passed.
+pub async fn rollback<W: World>(
+    world: Arc<W>,
+    ledger: Box<dyn Ledger>,
+    records: &[Record],
+    options: Options,
+) -> Result<Finished, RunError> {
+    let state = RunState::fold(records);
+    let plan = *state.plan.clone().ok_or(RunError::Empty)?;
+    let over = |end: RunEnd| RunError::Over {
+        run: plan.run.clone(),
+        verb: "roll back",
+        end,
+    };
+    if let Some(end @ RunEnd::RolledBack { .. }) = &state.ended {
+        return Err(over(end.clone()));
+    }
+    if !state.touched_anything() && state.unsettled().is_empty() {
+        let nothing = RunEnd::Done { changed: false };
+        return Err(over(state.ended.clone().unwrap_or(nothing)));
+    }
+    let ends = runbook_model::plan::OnFailure::RollbackBeforeIrreversible;
+    if plan.on_failure == ends && state.irreversible_passed {
+        return Err(RunError::Irreversible { run: plan.run });
+    }
+    let reason = format!("asked for by {}", options.operator);
+    Run::new(world, ledger, plan, state, options)
+        .drive(Some(reason))
+        .await
+}
+
+/// What became of one thing to do.
+enum Flow {
+    Next,
+    Failed(Failure),
+    End(RunEnd),
+}
+
+impl From<Option<Failure>> for Flow {
+    fn from(failure: Option<Failure>) -> Self {
+        failure.map_or(Flow::Next, Flow::Failed)
+    }
+}
+
+/// What was tried in this session for one host's part of a step.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tries {
+    failed: u32,
+    resent: u32,
+    unreachable_since: Option<Instant>,
+}
+
+struct Run<W> {
+    world: Arc<W>,
+    ledger: Box<dyn Ledger>,
+    plan: Arc<Plan>,
+    state: RunState,
+    options: Options,
+    tries: BTreeMap<(usize, HostName, bool), Tries>,
+}
+
+impl<W: World> Run<W> {
+    fn new(
+        world: Arc<W>,
+        ledger: Box<dyn Ledger>,
+        plan: Plan,
+        state: RunState,
+        options: Options,
+    ) -> Self {
+        Self {
+            world,
+            ledger,
+            plan: Arc::new(plan),
+            state,
+            options,
+            tries: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps events, then lets them count.
+    fn record(&mut self, events: Vec<Event>) -> Result<(), RunError> {
+        let at_ms = self.world.now_ms();
+        self.ledger.append(&events, at_ms)?;
+        for event in events {
+            self.state.apply(&event);
+            // Nobody listening is no reason to stop.
+            let _ = self.options.events.send((at_ms, event));
+        }
+        Ok(())
+    }
+
+    async fn drive(mut self, undo: Option<String>) -> Result<Finished, RunError> {
+        let local = self.options.local_lock.clone();
+        let local = local.map(|runs| runs.lock(&self.plan.cluster, &self.lock_facts()));
+        let (_local, held) = match local.transpose() {
+            Ok(lock) => (lock, None),
+            Err(LocalLockError::Held(holder)) => (None, Some(crate::lock::held_by(&holder))),
+            Err(error) => return Err(RunError::LocalLock(error)),
+        };
+        let held = match held {
+            Some(held) => Some(held),
+            None => self.take_locks().await?,
+        };
+        let end = match held {
+            Some(holder) => RunEnd::Locked { holder },
+            None => self.proceed(undo).await?,
+        };
+        self.finish(end).await
+    }
+
+    async fn proceed(&mut self, undo: Option<String>) -> Result<RunEnd, RunError> {
+        if let Some(reason) = undo.filter(|_| self.state.rollback.is_none()) {
+            self.record(vec![Event::RollbackStarted { reason }])?;
+        }
+        if let Some(failure) = self.settle_all().await? {
+            return Ok(match failure {
+                Failure::Interrupted => RunEnd::Interrupted,
+                other => self.end_of(other),
+            });
+        }
+        let plan = self.plan.clone();
+        loop {
+            if self.stop_wanted()? {
+                return Ok(RunEnd::Interrupted);
+            }
+            let flow = match next(&plan, &self.state) {
+                Next::Requires => self.requires().await?,
+                Next::Confirm(prompt) => self.confirm(prompt).await?,
+                Next::Irreversible => {
+                    self.record(vec![Event::IrreversiblePassed])?;
+                    Flow::Next
+                }
+                Next::Step(step) => self.step(step).await?.into(),
+                Next::Ensure(guard) => self.ensure(None, guard).await?.into(),
+                Next::Undo(step, hosts) => self.undo(step, hosts).await?.into(),
+                Next::End(end) => Flow::End(end),
+            };
+            match flow {
+                Flow::Next => {}
+                Flow::End(end) => return Ok(end),
+                Flow::Failed(failure) => match after_failure(&plan, &self.state, failure) {
+                    Policy::Rollback(reason) => {
+                        self.record(vec![Event::RollbackStarted { reason }])?;
+                    }
+                    Policy::End(end) => return Ok(end),
+                },
+            }
+        }
+    }
+
+    /// The end that a failure is when nothing is to be undone for it.
+    fn end_of(&self, failure: Failure) -> RunEnd {
+        match after_failure(&self.plan, &self.state, failure) {
+            Policy::End(end) => end,
+            Policy::Rollback(reason) => RunEnd::Failed { reason },
+        }
+    }
+
+    async fn requires(&mut self) -> Result<Flow, RunError> {
+        let plan = self.plan.clone();
+        let guards: Vec<_> = plan.requires.iter().collect();
+        let Some(view) = self.look(&guards, Needs::default()).await? else {
+            return Ok(Flow::Failed(Failure::Interrupted));
+        };
+        Ok(self.check(None, &guards, &[], &view)?.into())
+    }
+
+    async fn confirm(&mut self, prompt: &str) -> Result<Flow, RunError> {
+        let ask = self.options.confirm.clone();
+        let text = prompt.to_owned();
+        let mut stop = self.options.stop.clone();
+        let answer = tokio::select! {
+            answer = tokio::task::spawn_blocking(move || ask(&text)) => answer.unwrap_or(false),
+            () = stop.at_least(Stop::Finish) => return Ok(Flow::Failed(Failure::Interrupted)),
+        };
+        if !answer {
+            let reason = format!("the operator did not confirm: {prompt}");
+            return Ok(Flow::Failed(Failure::Refused(reason)));
+        }
+        self.record(vec![Event::Confirmed {
+            prompt: prompt.to_owned(),
+        }])?;
+        Ok(Flow::Next)
+    }
+
+    /// A fresh view for guards; none: the operator wants to stop.
+    async fn look(
+        &mut self,
+        guards: &[&PlannedGuard],
+        more: Needs,
+    ) -> Result<Option<View>, RunError> {
+        let mut stop = self.options.stop.clone();
+        let specs = &self.plan.members;
+        let view = tokio::select! {
+            view = look(&self.world, guards, more, specs, self.options.forks) => view,
+            () = stop.at_least(Stop::Finish) => {
+                self.stop_wanted()?;
+                return Ok(None);
+            }
+        };
+        let all = specs
+            .keys()
+            .all(|host| view.cluster.members.contains_key(host));
+        if all && !specs.is_empty() {
+            let quorum = view.cluster.quorum(specs.len());
+            if self.state.quorum != Some(quorum) {
+                self.record(vec![Event::QuorumSeen { quorum }])?;
+            }
+        }
+        Ok(Some(view))
+    }
+
+    /// Whether the operator wants to stop; recorded once.
+    fn stop_wanted(&mut self) -> Result<bool, RunError> {
+        let wanted = self.options.stop.now() > Stop::No;
+        if wanted && !self.state.stop_requested {
+            self.record(vec![Event::StopRequested])?;
+        }
+        Ok(wanted)
+    }
+
+    /// Waits; false: the operator wants to stop.
+    async fn pause(&mut self, ms: u64) -> Result<bool, RunError> {
+        let mut stop = self.options.stop.clone();
+        tokio::select! {
+            () = self.world.sleep(ms) => {}
+            () = stop.at_least(Stop::Finish) => {}
+        }
+        Ok(!self.stop_wanted()?)
+    }
+
+    async fn finish(mut self, end: RunEnd) -> Result<Finished, RunError> {
+        self.release(&end).await?;
+        self.record(vec![Event::RunEnded { end: end.clone() }])?;
+        Ok(Finished {
+            end,
+            state: self.state,
+        })
+    }
+}
