@@ -56,17 +56,15 @@ pub fn after_failure(plan: &Plan, state: &RunState, failure: Failure) -> Policy 
         Failure::Interrupted => return Policy::End(RunEnd::Interrupted),
         Failure::Unknown(reason) => return Policy::End(RunEnd::Unknown { reason }),
         Failure::Stuck(reason) => return Policy::End(RunEnd::Stuck { reason }),
-        Failure::Locked(holder) if !state.touched_anything() => {
-            return Policy::End(RunEnd::Locked { holder });
-        }
+        // Whoever holds the lock now would refuse the undo as well.
+        Failure::Locked(holder) => return Policy::End(RunEnd::Locked { holder }),
         Failure::Refused(reason) if !state.touched_anything() => {
             return Policy::End(RunEnd::Refused { reason });
         }
         Failure::Unreachable(reason) => RunEnd::Unreachable { reason },
-        Failure::Refused(reason)
-        | Failure::Locked(reason)
-        | Failure::Failed(reason)
-        | Failure::NotEnsured(reason) => RunEnd::Failed { reason },
+        Failure::Refused(reason) | Failure::Failed(reason) | Failure::NotEnsured(reason) => {
+            RunEnd::Failed { reason }
+        }
     };
     let undo = match plan.on_failure {
         OnFailure::Pause => false,

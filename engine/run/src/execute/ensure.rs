@@ -23,7 +23,7 @@ pub(super) fn judge(guard: &PlannedGuard, batch: &[HostName], view: &View) -> Ve
         evaluate(&guard.guard.for_batch(batch), view)
     };
     if guard.negated {
-        verdict.negated()
+        verdict.negate()
     } else {
         verdict
     }

@@ -230,7 +230,7 @@ impl<W: World> Run<W> {
             } else if self.may_wait(step, &host, &error, undo) {
                 pause = pause.max(WAIT_MS);
             } else {
-                unreachable = unreachable.or(Some(Failure::Unreachable(error.to_string())));
+                unreachable = unreachable.or(Some(not_reached(&error)));
             }
         }
         let failure = failed.or(unreachable);
@@ -298,13 +298,20 @@ impl<W: World> Run<W> {
         Ok(failure.map(|failure| match failure {
             Failure::Failed(why)
             | Failure::Unreachable(why)
-            | Failure::Locked(why)
             | Failure::Refused(why)
             | Failure::NotEnsured(why) => {
                 Failure::Stuck(format!("undo of step {} failed: {why}", step.number))
             }
             other => other,
         }))
+    }
+}
+
+/// A host that refuses orders of this run was taken over by another; any other was not reached.
+fn not_reached(error: &HostError) -> Failure {
+    match error {
+        HostError::Fenced { .. } => Failure::Locked(error.to_string()),
+        _ => Failure::Unreachable(error.to_string()),
     }
 }
 
