@@ -1,1 +1,3 @@
 //! The only room with SSH, etcd, files, clock and processes.
+
+pub mod etcd;

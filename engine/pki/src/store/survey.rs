@@ -1,5 +1,7 @@
 //! Looks at what stands in the directory and decides, item by item. Writes nothing.
 
+use std::net::IpAddr;
+
 use crate::authority::{Authority, Leaf, ORGANIZATION, Use};
 use crate::fault::Fault;
 use crate::inspect::{CertificateInfo, inspect, names};
@@ -117,6 +119,10 @@ fn leaves(layout: &Layout, wanted: &Wanted<'_>) -> Result<Vec<(Item, Pair, Leaf)
             return Err(PkiError::BadName { name: name.clone() });
         }
         let mut sans: Vec<String> = member.dns.iter().chain(&member.ips).cloned().collect();
+        // etcd checks that a calling peer's address is among its names, and what is sent to any loopback address comes from this one.
+        if member.ips.iter().any(|ip| is_loopback(ip)) && !sans.iter().any(|s| s == "127.0.0.1") {
+            sans.push("127.0.0.1".to_owned());
+        }
         let peer = Leaf {
             usage: Use::Peer,
             common_name: name.clone(),
@@ -136,6 +142,10 @@ fn leaves(layout: &Layout, wanted: &Wanted<'_>) -> Result<Vec<(Item, Pair, Leaf)
         all.push((Item::Peer(name.clone()), layout.peer(name), peer));
     }
     Ok(all)
+}
+
+fn is_loopback(address: &str) -> bool {
+    address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A name becomes a directory: it must stay inside.

@@ -1,0 +1,19 @@
+//! Members of a cluster over etcd's own API: one connection a member, never balanced over several.
+//!
+//! Every wait has a limit here, since a peer that accepts a connection and then stays silent holds etcd-client beyond its own
+//! timeouts; and the cause of a silence is found by examination, since etcd's clients call all of them `context deadline exceeded`.
+
+mod access;
+mod connection;
+mod error;
+mod peer;
+mod probe;
+mod route;
+mod tls;
+mod watched;
+
+pub use access::{Access, AccessError, AccessFiles};
+pub use connection::Connection;
+pub use error::{CallError, Silence};
+pub use probe::member_probe;
+pub use route::{Forward, NoForward, Route, Routes};
