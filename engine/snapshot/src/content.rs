@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::damage::{Damage, Findings, Place, printable};
 use crate::entries::{Entries, Taken};
 use crate::live::{LiveKeys, Part, Seeds};
-use crate::records::Records;
+use crate::records::{Records, revision_key};
 use crate::source::Bytes;
 use crate::tree::{At, Visitor};
 
@@ -38,6 +38,10 @@ pub struct BucketStatistics {
     pub entries: u64,
     /// Bytes of its keys and values.
     pub bytes: u64,
+}
+
+fn known(name: &[u8]) -> Option<usize> {
+    BUCKETS.iter().position(|known| known.as_bytes() == name)
 }
 
 /// Gathers what the report tells.
@@ -105,7 +109,7 @@ impl Visitor for Content {
     fn bucket(&mut self, name: &[u8], findings: &mut Findings) -> bool {
         self.crc = crc32c::crc32c_append(self.crc, name);
         self.in_key = name == b"key";
-        match BUCKETS.iter().position(|known| known.as_bytes() == name) {
+        match known(name) {
             Some(index) => self.seen[index] = true,
             None => {
                 let name = printable(name);
@@ -125,6 +129,19 @@ impl Visitor for Content {
             });
         }
         true
+    }
+
+    fn separator(&mut self, key: &[u8], at: At<'_>, findings: &mut Findings) {
+        match at.bucket {
+            Some(b"key") if revision_key(key).is_none() => {
+                findings.add(Damage::RevisionKey, at.place());
+            }
+            None if known(key).is_none() => {
+                let name = printable(key);
+                findings.add(Damage::UnknownBucket { name }, at.place());
+            }
+            _ => {}
+        }
     }
 
     fn entry(

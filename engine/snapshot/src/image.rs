@@ -9,6 +9,9 @@ use crate::source::ReadAt;
 /// Files larger than this are not read: the bookkeeping of pages stays under 32 MiB. etcd's own advice ends at 8 GiB.
 pub(crate) const MOST_BYTES: u64 = 256 << 30;
 
+/// Two meta pages and a root of the smallest page size.
+pub(crate) const LEAST_BYTES: u64 = 3 << *PAGE_SIZES.start();
+
 /// The database that a file holds.
 pub(crate) struct Image<'a> {
     pub(crate) source: &'a dyn ReadAt,
@@ -86,8 +89,7 @@ pub(crate) fn open<'a>(
 fn impossible(size: u64) -> Option<Damage> {
     match size {
         0 => Some(Damage::Empty),
-        // Two meta pages and a root of the smallest page size.
-        size if size < 3 << *PAGE_SIZES.start() => Some(Damage::TooSmall { size }),
+        size if size < LEAST_BYTES => Some(Damage::TooSmall { size }),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use crate::damage::{Damage, Findings, Place, Severity};
 use crate::digest::{Sum, digest};
 use crate::fit::ServerFit;
 use crate::hash_kv::{HashKv, HashKvError, hash_image};
-use crate::image::{self, Image, MOST_BYTES, body, check_length, has_trailer};
+use crate::image::{self, Image, LEAST_BYTES, MOST_BYTES, body, check_length, has_trailer};
 use crate::layout::TRAILER;
 use crate::live::{Part, Seeds};
 use crate::pages::check_free;
@@ -155,7 +155,7 @@ struct Marks {
 
 impl Marks {
     fn new(image: Option<&Image<'_>>, size: u64) -> Marks {
-        let trailer = has_trailer(size).then(|| body(size));
+        let trailer = (has_trailer(size) && size >= LEAST_BYTES).then(|| body(size));
         let high_water = image
             .and_then(Image::high_water)
             .filter(|end| size.checked_sub(TRAILER).is_some_and(|most| *end <= most));

@@ -30,7 +30,7 @@ impl ReadAt for File {
     }
 }
 
-impl ReadAt for [u8] {
+impl ReadAt for &[u8] {
     fn size(&self) -> io::Result<u64> {
         Ok(self.len() as u64)
     }
@@ -47,11 +47,11 @@ impl ReadAt for [u8] {
 
 impl ReadAt for Vec<u8> {
     fn size(&self) -> io::Result<u64> {
-        self.as_slice().size()
+        Ok(self.len() as u64)
     }
 
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.as_slice().read_exact_at(buffer, offset)
+        ReadAt::read_exact_at(&self.as_slice(), buffer, offset)
     }
 }
 

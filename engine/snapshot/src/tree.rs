@@ -21,6 +21,9 @@ pub(crate) trait Visitor {
     /// A bucket begins; `false` skips its entries.
     fn bucket(&mut self, name: &[u8], findings: &mut Findings) -> bool;
 
+    /// A key of a branch page of that bucket: once the least key of the page below.
+    fn separator(&mut self, _key: &[u8], _at: At<'_>, _findings: &mut Findings) {}
+
     /// The next entry of that bucket.
     fn entry(
         &mut self,
@@ -199,6 +202,8 @@ impl<'a, V: Visitor> Walk<'a, V> {
                 self.order(view, index, scope);
                 return Ok(None);
             }
+            let at = scope.at(view.page, view.element_offset(index));
+            self.visitor.separator(&key, at, self.findings);
             let child = Node {
                 page: child,
                 depth: node.depth + 1,
