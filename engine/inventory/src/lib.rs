@@ -10,7 +10,7 @@ mod fact;
 mod files;
 mod inventory;
 mod load;
-#[allow(dead_code)]
+mod member;
 mod paths;
 mod pattern;
 mod problem;
@@ -25,6 +25,7 @@ pub use fact::{Fact, RangeFault};
 pub use files::{Files, Kind, ScriptOutput, Unreadable};
 pub use inventory::{Disagreement, Inventory};
 pub use load::{InventorySpec, load};
+pub use member::VARIABLES;
 pub use pattern::PatternError;
 pub use problem::{Errors, Place, Problem, Source};
 pub use render::{Secrets, VarLine, graph, list_json, vars};
