@@ -167,16 +167,15 @@ impl miette::Diagnostic for Diagnostic {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let shown = self.span().source;
-        let labels = self.labels.iter().enumerate().filter_map(move |(i, l)| {
-            // One report shows one text; a place in another is told in words by the message or help.
-            (l.span.source == shown).then(|| {
-                let range = (l.span.start, l.span.end.saturating_sub(l.span.start));
-                if i == 0 {
-                    LabeledSpan::new_primary_with_span(Some(l.text.clone()), range)
-                } else {
-                    LabeledSpan::new_with_span(Some(l.text.clone()), range)
-                }
-            })
+        // One report shows one text; a place in another is told in words by the message or help.
+        let here = self.labels.iter().filter(move |l| l.span.source == shown);
+        let labels = here.enumerate().map(|(i, l)| {
+            let range = (l.span.start, l.span.end.saturating_sub(l.span.start));
+            if i == 0 {
+                LabeledSpan::new_primary_with_span(Some(l.text.clone()), range)
+            } else {
+                LabeledSpan::new_with_span(Some(l.text.clone()), range)
+            }
         });
         Some(Box::new(labels))
     }

@@ -5,6 +5,7 @@
 
 pub mod ast;
 pub mod catalogue;
+pub mod check;
 pub mod checked;
 pub mod codes;
 pub mod diagnostic;
@@ -13,5 +14,6 @@ pub mod parse;
 pub mod span;
 mod suggest;
 
+pub use check::{LoadError, Loader, check};
 pub use diagnostic::Diagnostic;
 pub use parse::parse;

@@ -1,5 +1,7 @@
 //! Types of parameters and values.
 
+use std::fmt;
+
 /// The type of a parameter or a `let`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -116,3 +118,26 @@ pub static TYPES: &[TypeRow] = &[
         example: "param password: secret",
     },
 ];
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Bool => f.write_str("bool"),
+            Type::Int => f.write_str("int"),
+            Type::Bytes => f.write_str("bytes"),
+            Type::Duration => f.write_str("duration"),
+            Type::Text => f.write_str("string"),
+            Type::Path => f.write_str("path"),
+            Type::Url => f.write_str("url"),
+            Type::Host => f.write_str("host"),
+            Type::Version => f.write_str("version"),
+            Type::Sha256 => f.write_str("sha256"),
+            Type::Enum(words) => write!(f, "enum({})", words.join(", ")),
+            Type::List(of) => write!(f, "list({of})"),
+            Type::Secret => f.write_str("secret"),
+            Type::Optional(of) => write!(f, "{of}?"),
+            Type::Target => f.write_str("target"),
+            Type::Snapshot => f.write_str("snapshot"),
+        }
+    }
+}

@@ -8,6 +8,8 @@ mod text;
 mod words;
 
 pub use build::parse;
+pub(crate) use expr::join;
+pub(crate) use text::plain;
 
 // The derive makes an undocumented public enum.
 #[allow(missing_docs)]

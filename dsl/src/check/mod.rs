@@ -1,0 +1,16 @@
+//! [`File`](crate::ast::File) to [`CheckedRunbook`](crate::checked::CheckedRunbook): names, types, arguments, obligations.
+
+mod arguments;
+mod calls;
+mod constants;
+mod entry;
+mod guards;
+mod items;
+mod obligations;
+mod scope;
+mod steps;
+mod templates;
+mod typing;
+mod unused;
+
+pub use entry::{LoadError, Loader, check};
