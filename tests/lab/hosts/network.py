@@ -68,13 +68,18 @@ def is_linked(host):
 
 def enter(namespace):
     """Moves this process into a network namespace. Mounts and /sys stay, so that `lab` works from inside too."""
-    libc = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(NAMESPACES / namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if libc.setns(descriptor, 0x40000000) != 0:  # CLONE_NEWNET
-            raise LabError(f"cannot enter {namespace}: {os.strerror(ctypes.get_errno())}")
+        enter_descriptor(descriptor)
     finally:
         os.close(descriptor)
+
+
+def enter_descriptor(descriptor):
+    """Moves this process into the network namespace that an open file stands for."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, 0x40000000) != 0:  # CLONE_NEWNET
+        raise LabError(f"cannot enter a network namespace: {os.strerror(ctypes.get_errno())}")
 
 
 def wait_for_sshd(lab, hosts, seconds):
