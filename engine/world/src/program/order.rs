@@ -1,0 +1,427 @@
+//! Compiles an order's actions.
+
+use runbook_model::action::{Access, Action, ProcessSpec, ServiceState};
+use runbook_model::host::ServiceManager;
+use sha2::{Digest, Sha256};
+
+use super::names::{BadValue, name, path};
+use super::{Context, LOCK, PRELUDE, whole};
+use crate::quote::{word, words};
+
+const ACTION: &str = include_str!("sh/action.sh");
+const OUTER: &str = include_str!("sh/outer.sh");
+const LAUNCH: &str = include_str!("sh/launch.sh");
+const FILES: &str = include_str!("sh/files.sh");
+const SYSTEM: &str = include_str!("sh/system.sh");
+const SERVICE: &str = include_str!("sh/service.sh");
+const DATA_DIR: &str = include_str!("sh/data_dir.sh");
+const SHELL: &str = include_str!("sh/shell.sh");
+const UPLOAD: &str = include_str!("sh/upload.sh");
+
+/// Files up to this many bytes are sent without asking whether they are wanted: an answer would take longer.
+pub const SMALL_UPLOAD: u64 = 64 * 1024;
+
+/// Actions of an order that are carried out together; indices into the order's actions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// One detached program.
+    Detached(std::ops::Range<usize>),
+    /// One stream of files.
+    Uploads(std::ops::Range<usize>),
+    /// Work on the control host.
+    Control(usize),
+}
+
+/// Cuts an order into its parts, in order.
+pub fn parts(actions: &[Action]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for (at, action) in actions.iter().enumerate() {
+        match (action, parts.last_mut()) {
+            (Action::IssueCertificates { .. } | Action::SaveSnapshot { .. }, _) => {
+                parts.push(Part::Control(at))
+            }
+            (Action::Upload { .. }, Some(Part::Uploads(range))) => range.end = at + 1,
+            (Action::Upload { .. }, _) => parts.push(Part::Uploads(at..at + 1)),
+            (_, Some(Part::Detached(range))) => range.end = at + 1,
+            (_, _) => parts.push(Part::Detached(at..at + 1)),
+        }
+    }
+    parts
+}
+
+/// Refuses an order before anything of it is sent.
+///
+/// # Errors
+/// The index of the first action that carries a value that none may carry, and which.
+pub fn check(actions: &[Action]) -> Result<(), (usize, BadValue)> {
+    for (at, action) in actions.iter().enumerate() {
+        let checked = match action {
+            Action::IssueCertificates { .. } | Action::SaveSnapshot { .. } => Ok(()),
+            Action::Upload { dest, access, .. } => path(dest)
+                .and_then(|_| access_words(access, "644"))
+                .map(|_| ()),
+            other => compile(other).map(|_| ()),
+        };
+        checked.map_err(|e| (at, e))?;
+    }
+    Ok(())
+}
+
+/// A program that carries out the actions detached, within the limit, once for the receipt's key.
+///
+/// # Errors
+/// The index of the action that carries a value that none may carry, and which.
+pub fn detached(
+    context: &Context<'_>,
+    key: &str,
+    actions: &[(usize, &Action)],
+    limit_ms: u64,
+) -> Result<String, (usize, BadValue)> {
+    let first = actions.first().map_or(0, |(at, _)| *at);
+    let assignments = context.assignments().map_err(|e| (first, e.into()))?;
+    let key = word(key).map_err(|e| (first, e.into()))?;
+    let mut needed: Vec<&str> = Vec::new();
+    let (mut bodies, mut calls) = (String::new(), String::new());
+    for (at, action) in actions {
+        let (sources, body) = compile(action).map_err(|e| (*at, e))?;
+        for source in sources {
+            if !needed.contains(&source) {
+                needed.push(source);
+            }
+        }
+        bodies.push_str(&format!("a{at}() {{\n{body}\n}}\n"));
+        calls.push_str(&format!("run {at} a{at}\n"));
+    }
+    let limit = format!("{}.{:03}", limit_ms / 1000, limit_ms % 1000);
+    let program = format!(
+        "{PRELUDE}{assignments}LIMIT={limit}\n{OUTER}{ACTION}{}{bodies}case $1 in\nouter) outer ;;\ninner)\n{calls}frame stopped\n;;\nesac\n",
+        needed.concat()
+    );
+    let program = word(&program).map_err(|e| (first, e.into()))?;
+    Ok(whole(&format!(
+        "{PRELUDE}{LOCK}{LAUNCH}{assignments}KEY={key}\nPROGRAM={program}\nlaunch"
+    )))
+}
+
+/// One action as the body of a shell function, and the sources it calls.
+fn compile(action: &Action) -> Result<(Vec<&'static str>, String), BadValue> {
+    Ok(match action {
+        Action::User { .. }
+        | Action::InstallPackages { .. }
+        | Action::InstallArchive { .. }
+        | Action::DaemonReload => (vec![FILES, SYSTEM], system(action)?),
+        Action::Directory { .. }
+        | Action::WriteFile { .. }
+        | Action::RemoveUpload { .. }
+        | Action::RemoveCreated { .. } => (vec![FILES], file(action)?),
+        Action::Service {
+            unit,
+            manager,
+            process,
+            state,
+            enabled,
+            wait_s,
+        } => {
+            let body = service(unit, *manager, process.as_ref(), *state, *enabled, *wait_s)?;
+            (vec![FILES, SERVICE], body)
+        }
+        Action::ArchiveDataDir { data_dir, aside } => (
+            vec![DATA_DIR],
+            call("archive", [path(data_dir)?, path(aside)?])?,
+        ),
+        Action::ReinstateDataDir {
+            data_dir,
+            aside,
+            failed,
+        } => (
+            vec![DATA_DIR],
+            call("reinstate", [path(data_dir)?, path(aside)?, path(failed)?])?,
+        ),
+        Action::TrialRestore { .. } | Action::RestoreDataDir { .. } => {
+            (vec![FILES, DATA_DIR], restore(action)?)
+        }
+        Action::Shell {
+            script,
+            env,
+            creates,
+            read_only,
+        } => (
+            vec![SHELL],
+            shell(script, env, creates.as_deref(), *read_only)?,
+        ),
+        // INVARIANT: `parts` gives these to the other two ways.
+        Action::Upload { .. } | Action::IssueCertificates { .. } | Action::SaveSnapshot { .. } => {
+            unreachable!("not an action of a detached program")
+        }
+    })
+}
+
+fn call(function: &str, arguments: impl IntoIterator<Item = String>) -> Result<String, BadValue> {
+    Ok(format!("{function} {}", words(arguments)?))
+}
+
+fn system(action: &Action) -> Result<String, BadValue> {
+    match action {
+        Action::User { name: user, home } => {
+            call("user", [name("user", user)?.to_owned(), path(home)?])
+        }
+        Action::InstallPackages { packages } => {
+            let mut arguments = Vec::new();
+            for (package, version) in packages {
+                arguments.push(name("package", package)?.to_owned());
+                arguments.push(match version {
+                    Some(version) => name("package version", version)?.to_owned(),
+                    None => String::new(),
+                });
+            }
+            call("install_packages", arguments)
+        }
+        Action::InstallArchive {
+            archive,
+            sha256,
+            bin_dir,
+        } => call(
+            "install_archive",
+            [
+                path(archive)?,
+                name("SHA-256", sha256)?.to_owned(),
+                path(bin_dir)?,
+            ],
+        ),
+        Action::DaemonReload => Ok("daemon_reload".to_owned()),
+        // INVARIANT: `compile` calls this with these four only.
+        _ => unreachable!("not of the system"),
+    }
+}
+
+fn file(action: &Action) -> Result<String, BadValue> {
+    match action {
+        Action::Directory { path: dir, access } => call(
+            "directory",
+            std::iter::once(path(dir)?).chain(access_words(access, "755")?),
+        ),
+        Action::WriteFile {
+            path: file,
+            content,
+            access,
+        } => {
+            let digest = hex::encode(Sha256::digest(content.as_bytes()));
+            let access = access_words(access, "644")?;
+            call(
+                "write_file",
+                [path(file)?, digest]
+                    .into_iter()
+                    .chain(access)
+                    .chain([content.clone()]),
+            )
+        }
+        Action::RemoveUpload { path: file } => call("remove_upload", [path(file)?]),
+        Action::RemoveCreated {
+            path: made,
+            directory,
+        } => {
+            let is_directory = if *directory { "yes" } else { "" };
+            call("remove_created", [path(made)?, is_directory.to_owned()])
+        }
+        // INVARIANT: `compile` calls this with these four only.
+        _ => unreachable!("not a file"),
+    }
+}
+
+/// Mode, owner, group; a mode of zero is the usual one.
+fn access_words(access: &Access, usual: &str) -> Result<[String; 3], BadValue> {
+    let checked = |who: &Option<String>| match who {
+        Some(who) => name("owner", who).map(str::to_owned),
+        None => Ok(String::new()),
+    };
+    let mode = if access.mode == 0 {
+        usual.to_owned()
+    } else {
+        format!("{:o}", access.mode & 0o7777)
+    };
+    Ok([mode, checked(&access.owner)?, checked(&access.group)?])
+}
+
+fn service(
+    unit: &str,
+    manager: ServiceManager,
+    process: Option<&ProcessSpec>,
+    state: ServiceState,
+    enabled: Option<bool>,
+    wait_s: u64,
+) -> Result<String, BadValue> {
+    let unit = name("unit", unit)?;
+    let state = match state {
+        ServiceState::Running => "running",
+        ServiceState::Stopped => "stopped",
+        ServiceState::Restarted => "restarted",
+    };
+    let wait = wait_s.max(1).to_string();
+    match manager {
+        ServiceManager::Systemd => {
+            let enabled = enabled.map_or("", |e| if e { "yes" } else { "no" });
+            Ok(format!(
+                "service_systemd {}",
+                words([unit, state, enabled, wait.as_str()])?
+            ))
+        }
+        ServiceManager::Process => {
+            let Some(ProcessSpec {
+                binary,
+                config,
+                run_dir,
+            }) = process
+            else {
+                return Err(BadValue::NoProcess(unit.to_owned()));
+            };
+            let (binary, config, run_dir) = (path(binary)?, path(config)?, path(run_dir)?);
+            Ok(format!(
+                "service_process {}",
+                words([unit, state, &wait, &binary, &config, &run_dir])?
+            ))
+        }
+    }
+}
+
+fn restore(action: &Action) -> Result<String, BadValue> {
+    match action {
+        Action::TrialRestore {
+            tool,
+            snapshot,
+            scratch,
+            name: member,
+            skip_hash_check,
+        } => {
+            let mut arguments = vec![path(tool)?, path(snapshot)?, path(scratch)?];
+            arguments.push(format!("--name={member}"));
+            arguments.push(format!("--initial-cluster={member}=http://127.0.0.1:2380"));
+            arguments.push("--initial-cluster-token=trial".to_owned());
+            arguments.push("--initial-advertise-peer-urls=http://127.0.0.1:2380".to_owned());
+            arguments.extend(skip_hash_check.then(|| "--skip-hash-check=true".to_owned()));
+            Ok(format!("trial_restore {}", words(arguments)?))
+        }
+        Action::RestoreDataDir {
+            tool,
+            snapshot,
+            data_dir,
+            owner,
+            origin,
+            bump,
+            ..
+        } => {
+            let Action::RestoreDataDir {
+                name: member,
+                initial_cluster,
+                token,
+                peer_url,
+                skip_hash_check,
+                ..
+            } = action
+            else {
+                unreachable!("matched above")
+            };
+            let origin = serde_json::to_string(origin).unwrap_or_default();
+            let mut arguments = vec![
+                path(tool)?,
+                path(snapshot)?,
+                path(data_dir)?,
+                name("owner", owner)?.to_owned(),
+                origin,
+            ];
+            arguments.push(format!("--name={member}"));
+            arguments.push(format!("--initial-cluster={initial_cluster}"));
+            arguments.push(format!("--initial-cluster-token={token}"));
+            arguments.push(format!("--initial-advertise-peer-urls={peer_url}"));
+            if let Some(bump) = bump {
+                arguments.push(format!("--bump-revision={bump}"));
+                arguments.push("--mark-compacted=true".to_owned());
+            }
+            arguments.extend(skip_hash_check.then(|| "--skip-hash-check=true".to_owned()));
+            Ok(format!("restore {}", words(arguments)?))
+        }
+        // INVARIANT: `compile` calls this with these two only.
+        _ => unreachable!("not a restore"),
+    }
+}
+
+fn shell(
+    script: &str,
+    env: &[(String, String)],
+    creates: Option<&str>,
+    read_only: bool,
+) -> Result<String, BadValue> {
+    let mut body = String::new();
+    for (key, value) in env {
+        let starts = key
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if !starts || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Err(BadValue::Name {
+                what: "variable",
+                value: crate::text::line(key.as_bytes()),
+            });
+        }
+        body.push_str(&format!("export {key}={}\n", word(value)?));
+    }
+    let creates = creates.map(path).transpose()?.unwrap_or_default();
+    let read_only = if read_only { "yes" } else { "" };
+    body.push_str(&format!(
+        "SCRIPT={}\nrun_script {}",
+        word(script)?,
+        words([creates.as_str(), read_only])?
+    ));
+    Ok(body)
+}
+
+/// One file to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload<'a> {
+    /// Index in the order.
+    pub index: usize,
+    /// Absolute path on the host.
+    pub dest: &'a str,
+    /// Lower-case hex.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// Access.
+    pub access: &'a Access,
+}
+
+/// A program that takes the files from its own input.
+///
+/// # Errors
+/// As [`detached`].
+pub fn uploads(
+    context: &Context<'_>,
+    key: &str,
+    files: &[Upload<'_>],
+) -> Result<String, (usize, BadValue)> {
+    let first = files.first().map_or(0, |f| f.index);
+    let assignments = context.assignments().map_err(|e| (first, e.into()))?;
+    let key = word(key).map_err(|e| (first, e.into()))?;
+    let mut body = format!("{PRELUDE}{LOCK}{ACTION}{FILES}{UPLOAD}{assignments}KEY={key}\n");
+    let mut calls = String::new();
+    for file in files {
+        let arguments = upload_words(file).map_err(|e| (file.index, e))?;
+        let way = if file.size <= SMALL_UPLOAD {
+            "take_small"
+        } else {
+            "take_large"
+        };
+        body.push_str(&format!("a{0}() {{ {way} {arguments}; }}\n", file.index));
+        calls.push_str(&format!("upload_step {0} a{0}\n", file.index));
+    }
+    Ok(whole(&format!("{body}begin_uploads\n{calls}end_uploads")))
+}
+
+fn upload_words(file: &Upload<'_>) -> Result<String, BadValue> {
+    let mut arguments = vec![
+        path(file.dest)?,
+        name("SHA-256", &file.sha256)?.to_owned(),
+        file.size.to_string(),
+    ];
+    arguments.extend(access_words(file.access, "644")?);
+    Ok(words(arguments)?)
+}

@@ -1,0 +1,158 @@
+//! Compiles a probe.
+
+use std::collections::BTreeMap;
+
+use runbook_model::facts::{ProbeRequest, ServiceQuery};
+use runbook_model::host::ServiceManager;
+
+use super::names::{name, path};
+use super::{Context, PRELUDE, whole};
+use crate::quote::{NulByte, word, words};
+
+const PROBE: &str = include_str!("sh/probe.sh");
+/// Everything fixed in a probe's program.
+#[cfg(test)]
+pub(super) const SOURCES: [&str; 2] = [PRELUDE, PROBE];
+
+/// Directories searched for etcd's tools after those asked for.
+const PATH_DIRS: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+pub(super) const TOOLS: [&str; 3] = ["etcd", "etcdctl", "etcdutl"];
+
+/// The program of a probe. `known` are tools as they were found before, by name: they are not run again while their file is the same.
+/// Paths that are no usable paths are left out: nothing stands there.
+///
+/// # Errors
+/// A NUL byte in the context's names.
+pub fn probe(
+    context: &Context<'_>,
+    request: &ProbeRequest,
+    known: &BTreeMap<String, String>,
+) -> Result<String, NulByte> {
+    let mut calls = String::from("base\n");
+    // First, in the background: running them takes longest.
+    let bin_dirs: Vec<String> = request
+        .bin_dirs
+        .iter()
+        .filter_map(|d| path(d).ok())
+        .collect();
+    let dirs = bin_dirs.iter().map(String::as_str).chain(PATH_DIRS);
+    for tool in TOOLS {
+        let before = known.get(tool).map_or("", String::as_str);
+        calls.push_str(&format!(
+            "find_tool {} &\n",
+            words([tool, before].into_iter().chain(dirs.clone()))?
+        ));
+    }
+    calls.push_str("wait\n");
+    let all_paths = usable(
+        request
+            .files
+            .iter()
+            .map(|f| &f.path)
+            .chain(&request.dirs)
+            .chain(&request.data_dirs),
+    );
+    call(&mut calls, "stats", &all_paths)?;
+    call(
+        &mut calls,
+        "hashes",
+        &usable(request.files.iter().map(|f| &f.path)),
+    )?;
+    for (at, file) in request.files.iter().enumerate() {
+        if let (true, Ok(file_path)) = (file.content_limit > 0, path(&file.path)) {
+            let limit = file.content_limit.saturating_add(1);
+            calls.push_str(&format!("content {at} {limit} {}\n", word(&file_path)?));
+        }
+    }
+    indexed(&mut calls, "names", &request.dirs)?;
+    indexed(&mut calls, "certificate", &request.certificates)?;
+    indexed(&mut calls, "data_dir", &request.data_dirs)?;
+    call(&mut calls, "disks", &usable(&request.disks))?;
+    if !request.ports.is_empty() {
+        calls.push_str("listeners\n");
+    }
+    services(&mut calls, &request.services)?;
+    call(&mut calls, "users", &plain("user", &request.users))?;
+    call(&mut calls, "packages", &plain("package", &request.packages))?;
+    calls.push_str("etcds\n");
+    if request.cluster.is_some() {
+        calls.push_str("held_lock\n");
+    }
+    calls.push_str("frame end\n");
+    Ok(whole(&format!(
+        "{PRELUDE}{PROBE}{}{calls}",
+        context.assignments()?
+    )))
+}
+
+fn services(calls: &mut String, queries: &[ServiceQuery]) -> Result<(), NulByte> {
+    let units: Vec<String> = systemd_units(queries)
+        .iter()
+        .map(|unit| format!("{unit}.service"))
+        .collect();
+    call(calls, "units", &units)?;
+    for (at, query) in queries.iter().enumerate() {
+        let (ServiceManager::Process, Some(run_dir)) = (query.manager, &query.run_dir) else {
+            continue;
+        };
+        if let (Ok(run_dir), Ok(unit)) = (path(run_dir), name("unit", &query.unit)) {
+            calls.push_str(&format!(
+                "plain_process {at} {}\n",
+                words([run_dir.as_str(), unit])?
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// systemd's units among the queries, in the order in which the program asks for them.
+pub(super) fn systemd_units(queries: &[ServiceQuery]) -> Vec<&str> {
+    let of_systemd = queries
+        .iter()
+        .filter(|q| q.manager == ServiceManager::Systemd);
+    of_systemd
+        .filter_map(|q| name("unit", &q.unit).ok())
+        .collect()
+}
+
+/// Paths that can be asked for, each once.
+pub(super) fn usable<'a>(paths: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for one in paths.into_iter().filter_map(|p| path(p).ok()) {
+        if !all.contains(&one) {
+            all.push(one);
+        }
+    }
+    all
+}
+
+fn plain(what: &'static str, names: &[String]) -> Vec<String> {
+    names
+        .iter()
+        .filter(|n| name(what, n).is_ok())
+        .cloned()
+        .collect()
+}
+
+fn call(calls: &mut String, function: &str, arguments: &[String]) -> Result<(), NulByte> {
+    if !arguments.is_empty() {
+        calls.push_str(&format!("{function} {}\n", words(arguments)?));
+    }
+    Ok(())
+}
+
+fn indexed(calls: &mut String, function: &str, paths: &[String]) -> Result<(), NulByte> {
+    for (at, one) in paths.iter().enumerate() {
+        if let Ok(one) = path(one) {
+            calls.push_str(&format!("{function} {at} {}\n", word(&one)?));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+# A program, detached: as `outer` it claims the receipt, runs itself as `inner` within the limit, and leaves the exit status.
+S=$2
+D=$3
+outer() {
+  start_of $$
+  read -r boot </proc/sys/kernel/random/boot_id
+  umask 077
+  printf '%s %s %s %s\n' $$ "$START" "$boot" "$N" >"$D/started.$$"
+  if ! ln "$D/started.$$" "$D/started" 2>/dev/null; then
+    # Another connection was first.
+    rm -f "$D/started.$$" "$0"
+    exit 0
+  fi
+  rm -f "$D/started.$$"
+  # From here on a receipt says that it began, also after a power cut.
+  sync "$D/started" "$D" "$S/runs/$RUN"
+  timeout -k 3 "$LIMIT" /bin/sh "$0" inner "$S" "$D" </dev/null >>"$D/live" 2>&1
+  printf '%s\n' $? >"$D/exit.part"
+  mv "$D/exit.part" "$D/exit"
+  rm -f "$0"
+}

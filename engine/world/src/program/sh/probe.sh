@@ -1,0 +1,196 @@
+# Reads. Nothing in this file, or in what is sent with it, writes anything: no file, no redirection but to /dev/null, no service call.
+
+base() {
+  frame clock "$(date +%s%N)"
+  machine= boot= name= memory=
+  [ ! -r /etc/machine-id ] || IFS= read -r machine </etc/machine-id
+  [ ! -r /proc/sys/kernel/random/boot_id ] || IFS= read -r boot </proc/sys/kernel/random/boot_id
+  [ ! -r /proc/sys/kernel/hostname ] || IFS= read -r name </proc/sys/kernel/hostname
+  [ ! -r /proc/meminfo ] || read -r _ memory _ </proc/meminfo
+  systemd=0
+  [ ! -d /run/systemd/system ] || systemd=1
+  frame base
+  printf '%s\n' "$machine" "$boot" "$name" "$(uname -m)" "$(nproc)" "$memory" "$(id -un)" "$systemd"
+  frame os
+  [ ! -r /etc/os-release ] || while IFS= read -r os_line; do
+    case $os_line in ID=* | VERSION_ID=*) printf '%s\n' "$os_line" ;; esac
+  done </etc/os-release
+}
+
+# What stands at each path: one record a path that exists, ended by two NULs' worth of fields: facts, name.
+stats() {
+  count=$#
+  while [ "$count" -gt 0 ]; do
+    path=$1
+    shift
+    count=$((count - 1))
+    if [ -e "$path" ] || [ -L "$path" ]; then set -- "$@" "$path"; fi
+  done
+  frame stats
+  [ $# = 0 ] || stat --printf='%f %u %U %g %G %s %Y %m\0%n\0' -- "$@"
+}
+
+hashes() {
+  count=$#
+  while [ "$count" -gt 0 ]; do
+    path=$1
+    shift
+    count=$((count - 1))
+    if [ -f "$path" ] && [ ! -L "$path" ] && [ -r "$path" ]; then set -- "$@" "$path"; fi
+  done
+  frame hashes
+  [ $# = 0 ] || sha256sum -z -- "$@"
+}
+
+# content INDEX LIMIT PATH
+content() {
+  if [ -f "$3" ] && [ ! -L "$3" ] && [ -r "$3" ]; then
+    frame content "$1"
+    head -c "$2" -- "$3"
+  fi
+}
+
+# names INDEX PATH: at most 64 names in a directory.
+names() {
+  [ -d "$2" ] || return 0
+  frame names "$1"
+  seen=0
+  for entry in "$2"/* "$2"/.[!.]* "$2"/..?*; do
+    [ -e "$entry" ] || [ -L "$entry" ] || continue
+    printf '%s\0' "${entry##*/}"
+    seen=$((seen + 1))
+    [ "$seen" -lt 64 ] || break
+  done
+}
+
+disks() {
+  count=$#
+  while [ "$count" -gt 0 ]; do
+    path=$1
+    shift
+    count=$((count - 1))
+    while [ -n "$path" ] && [ ! -e "$path" ]; do path=${path%/*}; done
+    set -- "$@" "${path:-/}"
+  done
+  frame disks
+  df -B1 --output=avail,size,target -- "$@"
+}
+
+listeners() {
+  if command -v ss >/dev/null; then
+    frame ss
+    ss -Hltnp
+  else
+    frame proc-net
+    grep -h ' 0A ' /proc/net/tcp /proc/net/tcp6
+  fi
+}
+
+units() {
+  [ "$systemd" = 1 ] || return 0
+  frame units
+  systemctl show -p LoadState -p ActiveState -p UnitFileState -p MainPID -p NRestarts -p FragmentPath -p DropInPaths -- "$@"
+}
+
+# plain_process INDEX RUN_DIR UNIT
+plain_process() {
+  pid= start= running=0 there=0
+  [ ! -d "$2" ] || there=1
+  if [ -r "$2/$3.pid" ] && read -r pid start <"$2/$3.pid" && [ -n "$start" ] && alive "$pid" "$start"; then running=1; fi
+  frame process "$1" "$there" "$running" "${pid:-0}"
+}
+
+# find_tool NAME KNOWN DIR...: the first that is there. KNOWN: what was known of it the last time, as `INODE SIZE MTIME PATH`.
+find_tool() {
+  tool=$1 known=$2
+  shift 2
+  for dir; do
+    [ -f "$dir/$tool" ] && [ -x "$dir/$tool" ] || continue
+    now=$(stat -L -c '%i %s %Y' -- "$dir/$tool") || continue
+    can='' version=''
+    if [ "$now $dir/$tool" != "$known" ]; then
+      if [ "$tool" = etcd ]; then set -- --version; else set -- version; fi
+      version=$("$dir/$tool" "$@" 2>/dev/null </dev/null)
+      can=f
+      if [ "$tool" != etcd ]; then
+        usage=$(ETCDCTL_API=3 "$dir/$tool" snapshot restore --help 2>&1 </dev/null)
+        case $usage in *--initial-cluster-token*) can=${can}r ;; esac
+        case $usage in *--bump-revision*--mark-compacted*) can=${can}b ;; esac
+      fi
+    fi
+    # One write, so that several of these may run at once.
+    printf '\n%s tool\n%s\n%s\n%s\n%s\n%s' "$N" "$tool" "$now" "$dir/$tool" "$can" "$version"
+    return
+  done
+}
+
+users() {
+  frame users
+  for user; do id -u -- "$user" >/dev/null 2>&1 && printf '%s\0' "$user"; done
+}
+
+# certificate INDEX PATH: public parts only, whatever else is in the file.
+certificate() {
+  if [ -f "$2" ] && [ -r "$2" ]; then
+    frame certificate "$1"
+    sed -n '/^-----BEGIN CERTIFICATE-----/,/^-----END CERTIFICATE-----/p' -- "$2" | head -c 262144
+  fi
+}
+
+# data_dir INDEX PATH
+data_dir() {
+  if [ -d "$2" ]; then
+    frame used "$1" "$(used=$(du -sx -B1 -- "$2" 2>/dev/null) && printf '%s' "${used%%	*}")"
+    member=0 bare=1
+    [ ! -d "$2/member" ] || member=1
+    for entry in "$2"/* "$2"/.[!.]* "$2"/..?*; do
+      [ -e "$entry" ] || [ -L "$entry" ] || continue
+      case ${entry##*/} in .runbook-* | lost+found) ;; *) bare=0 ;; esac
+    done
+    frame data-dir "$1" "$member" "$bare"
+    readlink -f -- "$2"
+  fi
+  if [ -f "$2.runbook.json" ] && [ -r "$2.runbook.json" ]; then
+    frame origin "$1"
+    head -c 65536 -- "$2.runbook.json"
+  fi
+  index=$1 path=$2
+  set --
+  for entry in "$path".* "$path"/.runbook-aside-*; do
+    case ${entry##*/} in *.runbook-new | *.part) continue ;; esac
+    if [ -d "$entry" ] && [ ! -L "$entry" ]; then set -- "$@" "$entry"; fi
+  done
+  if [ $# -gt 0 ]; then
+    frame aside "$index"
+    stat --printf='%Y %n\0' -- "$@"
+  fi
+}
+
+etcds() {
+  for comm in /proc/[0-9]*/comm; do
+    read -r name <"$comm" 2>/dev/null || continue
+    [ "$name" = etcd ] || continue
+    dir=${comm%/comm}
+    frame etcd "${dir#/proc/}"
+    # Only the words that tell the data dir: the rest may hold secrets.
+    head -c 65536 "$dir/cmdline" 2>/dev/null | tr '\0\n' '\n ' | grep -A1 -e '^--\{0,1\}data-dir' | head -n 2
+    printf '\n=\n'
+    head -c 262144 "$dir/environ" 2>/dev/null | tr '\0\n' '\n ' | sed -n 's/^ETCD_DATA_DIR=//p'
+    printf '\n=\n'
+    readlink -- "$dir/cwd" 2>/dev/null
+  done
+}
+
+packages() {
+  command -v dpkg-query >/dev/null || return 0
+  frame packages
+  dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' -- "$@" 2>/dev/null
+}
+
+held_lock() {
+  state
+  if [ -f "$S/lock" ] && [ -r "$S/lock" ]; then
+    frame lock
+    head -c 65536 -- "$S/lock"
+  fi
+}

@@ -1,0 +1,390 @@
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use runbook_model::action::{Access, Action, Outcome};
+use runbook_model::facts::HostError;
+use runbook_run::world::Progress;
+use sha2::{Digest, Sha256};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+use tokio::time::timeout_at;
+
+use super::apply::{GRACE, Lost, PAUSE, Watch, Work};
+use super::receipt::broken;
+use crate::frame::{Frames, Piece};
+use crate::program::{self, SMALL_UPLOAD, Upload};
+use crate::transport::{Channel, Input, LinkError};
+
+const CHUNK: usize = 256 * 1024;
+
+/// A file on the control host, looked at.
+#[derive(Clone, Debug)]
+struct Source {
+    path: String,
+    sha256: String,
+    size: u64,
+    /// Whole content of a small file.
+    content: Option<Vec<u8>>,
+}
+
+impl Work<'_> {
+    /// Streams files; what is there already is not sent, what broke off is continued.
+    pub(super) async fn uploads(
+        &self,
+        key: &str,
+        range: Range<usize>,
+    ) -> Result<Vec<Outcome>, HostError> {
+        let (sources, bad) = self.sources(range.clone()).await;
+        let ready = range.start..range.start + sources.len();
+        let mut outcomes = if sources.is_empty() {
+            Vec::new()
+        } else {
+            self.send(key, ready, &sources).await?
+        };
+        if let Some(reason) = bad
+            && outcomes.iter().all(|o| matches!(o, Outcome::Done { .. }))
+        {
+            outcomes.push(Outcome::Failed {
+                status: None,
+                reason,
+                output: String::new(),
+            });
+        }
+        outcomes.resize(range.len(), Outcome::NotStarted);
+        Ok(outcomes)
+    }
+
+    /// The files to send, up to the first that cannot be.
+    async fn sources(&self, range: Range<usize>) -> (Vec<Source>, Option<String>) {
+        let mut sources = Vec::new();
+        for action in &self.order.actions[range] {
+            let Action::Upload {
+                source,
+                sha256,
+                size,
+                ..
+            } = action
+            else {
+                continue;
+            };
+            let (source, sha256, size) = (source.clone(), sha256.clone(), *size);
+            match tokio::task::spawn_blocking(move || look_at(source, sha256, size)).await {
+                Ok(Ok(source)) => sources.push(source),
+                Ok(Err(reason)) => return (sources, Some(reason.to_string())),
+                Err(error) => return (sources, Some(error.to_string())),
+            }
+        }
+        (sources, None)
+    }
+
+    async fn send(
+        &self,
+        key: &str,
+        range: Range<usize>,
+        sources: &[Source],
+    ) -> Result<Vec<Outcome>, HostError> {
+        let link = self.world.link(self.host)?;
+        let nonce = self.nonce()?;
+        let files: Vec<Upload<'_>> = range
+            .clone()
+            .zip(sources)
+            .filter_map(|(index, source)| {
+                let (dest, access) = destination(&self.order.actions[index])?;
+                Some(Upload {
+                    index,
+                    dest,
+                    sha256: source.sha256.clone(),
+                    size: source.size,
+                    access,
+                })
+            })
+            .collect();
+        let compiled = program::uploads(&self.context(&nonce), key, &files);
+        // INVARIANT: `apply` checked every action.
+        let program = compiled.map_err(|(_, e)| HostError::Garbled {
+            host: self.host.clone(),
+            detail: e.to_string(),
+        })?;
+        let mut watch = Watch::new(self.progress);
+        let mut lost = Lost::new(self);
+        loop {
+            match link.run(&program).await {
+                Ok(channel) => {
+                    lost.sent = true;
+                    watch.seen = false;
+                    let talk = self.converse(channel, &nonce, (range.start, sources), &mut watch);
+                    match timeout_at(self.deadline, talk).await {
+                        Ok(Ok(())) => return self.concluded(&watch.receipt, range),
+                        Ok(Err(Broken::NeverBegan(error))) => return Err(error),
+                        Ok(Err(Broken::Lost(why))) => lost.note(why, watch.seen),
+                        Err(_) => {
+                            return Ok(watch
+                                .receipt
+                                .outcomes(range, "its time limit passed while it was being sent"));
+                        }
+                    }
+                }
+                Err(LinkError::NotSent(error)) if !lost.sent => return Err(error),
+                Err(error) => {
+                    lost.sent |= matches!(error, LinkError::Lost(_));
+                    lost.note(error.to_string(), false);
+                }
+            }
+            if lost.is_over() {
+                return Ok(watch.receipt.outcomes(
+                    range,
+                    &format!(
+                        "the connection was lost and did not come back: {}",
+                        lost.why
+                    ),
+                ));
+            }
+            tokio::time::sleep(PAUSE.min(GRACE)).await;
+        }
+    }
+
+    /// Sends every file and reads every record.
+    async fn converse(
+        &self,
+        mut channel: Channel,
+        nonce: &str,
+        files: (usize, &[Source]),
+        watch: &mut Watch<'_>,
+    ) -> Result<(), Broken> {
+        let mut frames = Frames::new(&mut channel.output, nonce);
+        let input = &mut channel.input;
+        let mut open = true;
+        for (at, source) in (files.0..).zip(files.1) {
+            if let Some(content) = &source.content {
+                // A refusal shows in the records; a broken pipe only says that there is one.
+                open =
+                    open && input.write_all(content).await.is_ok() && input.flush().await.is_ok();
+                continue;
+            }
+            let answer = loop {
+                match next_head(&mut frames, watch).await {
+                    Some(head) => match Answer::of(&head, at) {
+                        Some(answer) => break Some(answer),
+                        None if watch.receipt.complete => break None,
+                        None => {}
+                    },
+                    None => break None,
+                }
+            };
+            match answer {
+                Some(Answer::Want { offset, prefix }) if open => {
+                    open = self.stream(source, offset, prefix, input).await.is_ok();
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        while !watch.receipt.complete {
+            if next_head(&mut frames, watch).await.is_none() {
+                drop(frames);
+                let error = broken(self.host, &channel, "");
+                let refused = matches!(
+                    error,
+                    HostError::SudoPassword { .. } | HostError::Sudo { .. }
+                );
+                if !watch.seen && (refused || channel.has_exited().await) {
+                    return Err(Broken::NeverBegan(error));
+                }
+                return match watch.receipt.has_stopped() {
+                    true => Ok(()),
+                    false => Err(Broken::Lost(error.to_string())),
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Streams a file from where the host has it, then the digest of what was streamed.
+    async fn stream(
+        &self,
+        source: &Source,
+        offset: u64,
+        prefix: String,
+        input: &mut Input,
+    ) -> std::io::Result<()> {
+        let (tx, mut rx) = mpsc::channel::<Vec<u8>>(4);
+        let (begin_tx, begin_rx) = tokio::sync::oneshot::channel::<u64>();
+        let (path, whole, size) = (source.path.clone(), source.sha256.clone(), source.size);
+        let reading = tokio::task::spawn_blocking(move || {
+            read_from(&path, (offset, &prefix), (size, whole), begin_tx, &tx)
+        });
+        let Ok(begin) = begin_rx.await else {
+            return reading.await?.map(|_| ());
+        };
+        input.write_all(format!("{begin}\n").as_bytes()).await?;
+        let mut done = begin;
+        let _ = self.progress.send(Progress::Transfer(done, size));
+        let mut told = done;
+        while let Some(chunk) = rx.recv().await {
+            input.write_all(&chunk).await?;
+            done += chunk.len() as u64;
+            if done - told >= 1 << 20 || done == size {
+                told = done;
+                let _ = self.progress.send(Progress::Transfer(done, size));
+            }
+        }
+        let digest = reading.await??;
+        input.write_all(format!("{digest}\n").as_bytes()).await?;
+        input.flush().await
+    }
+}
+
+enum Broken {
+    NeverBegan(HostError),
+    Lost(String),
+}
+
+enum Answer {
+    Have,
+    Want {
+        offset: u64,
+        prefix: String,
+    },
+    /// It failed or was done before, the records say so.
+    Over,
+}
+
+impl Answer {
+    fn of(head: &[String], at: usize) -> Option<Self> {
+        let words: Vec<&str> = head.iter().map(String::as_str).collect();
+        match words[..] {
+            ["have", index] if index.parse() == Ok(at) => Some(Self::Have),
+            ["want", index, offset, prefix] if index.parse() == Ok(at) => Some(Self::Want {
+                offset: offset.parse().unwrap_or(0),
+                prefix: prefix.to_owned(),
+            }),
+            ["end", index, ..] if index.parse() == Ok(at) => Some(Self::Over),
+            ["stopped"] => Some(Self::Over),
+            _ => None,
+        }
+    }
+}
+
+/// The next record's head; its payload so far goes to the receipt.
+async fn next_head<R: tokio::io::AsyncRead + Unpin>(
+    frames: &mut Frames<R>,
+    watch: &mut Watch<'_>,
+) -> Option<Vec<String>> {
+    loop {
+        match frames.next().await {
+            Ok(Some(Piece::Head(head))) => {
+                watch.seen = true;
+                if let ["nonce", other] = head.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                    frames.accept(other);
+                }
+                watch.head(&head);
+                return Some(head);
+            }
+            Ok(Some(Piece::Data(data))) if watch.seen => watch.data(&data),
+            Ok(Some(Piece::Data(_))) => {}
+            Ok(None) | Err(_) => return None,
+        }
+    }
+}
+
+fn destination(action: &Action) -> Option<(&str, &Access)> {
+    match action {
+        Action::Upload { dest, access, .. } => Some((dest, access)),
+        _ => None,
+    }
+}
+
+/// Why a file on the control host cannot be sent.
+#[derive(Debug, thiserror::Error)]
+enum BadSource {
+    #[error("`{path}` cannot be read: {detail}")]
+    Unreadable {
+        path: String,
+        detail: std::io::Error,
+    },
+    #[error("`{0}` is not the file that the plan was made with: it has changed since")]
+    Changed(String),
+}
+
+fn look_at(path: String, sha256: Option<String>, size: Option<u64>) -> Result<Source, BadSource> {
+    let unreadable = |detail| BadSource::Unreadable {
+        path: path.clone(),
+        detail,
+    };
+    let mut file = File::open(&path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    if size.is_some_and(|s| s != length) {
+        return Err(BadSource::Changed(path));
+    }
+    let content = if length <= SMALL_UPLOAD {
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).map_err(unreadable)?;
+        Some(content)
+    } else {
+        None
+    };
+    let found = match (&content, &sha256) {
+        (Some(content), _) => hex::encode(Sha256::digest(content)),
+        // A large file is hashed by the host as it arrives: one that changed meanwhile is refused there.
+        (None, Some(expected)) => expected.clone(),
+        (None, None) => digest(&mut file).map_err(unreadable)?,
+    };
+    if sha256.is_some_and(|expected| expected != found) {
+        return Err(BadSource::Changed(path));
+    }
+    let size = content.as_ref().map_or(length, |c| c.len() as u64);
+    Ok(Source {
+        path,
+        sha256: found,
+        size,
+        content,
+    })
+}
+
+fn digest(file: &mut impl Read) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(hex::encode(hash.finalize())),
+            n => hash.update(&chunk[..n]),
+        }
+    }
+}
+
+/// Reads a file from where the host's part ends, if that part is this file's beginning, else from its start. Gives the digest of what was read.
+fn read_from(
+    path: &str,
+    part: (u64, &str),
+    whole: (u64, String),
+    begin: tokio::sync::oneshot::Sender<u64>,
+    chunks: &mpsc::Sender<Vec<u8>>,
+) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let (size, sha256) = whole;
+    let (mut offset, prefix) = part;
+    if offset > size || (offset > 0 && digest(&mut (&mut file).take(offset))? != prefix) {
+        offset = 0;
+    }
+    file.seek(SeekFrom::Start(offset))?;
+    let _ = begin.send(offset);
+    // The digest of all of it is known, and the host computes it: hashing here too would say nothing new.
+    let mut hash = (offset > 0).then(Sha256::new);
+    let mut rest = file.take(size - offset);
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        let n = rest.read(&mut chunk)?;
+        if n == 0 {
+            break;
+        }
+        chunk.truncate(n);
+        if let Some(hash) = hash.as_mut() {
+            hash.update(&chunk);
+        }
+        if chunks.blocking_send(chunk).is_err() {
+            break;
+        }
+    }
+    Ok(hash.map_or(sha256, |h| hex::encode(h.finalize())))
+}

@@ -1,0 +1,48 @@
+//! What the real world is made from.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use runbook_model::host::{Connection, HostName};
+use secrecy::SecretString;
+
+/// Settings of a [`crate::RealWorld`]; read once in `main`.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How to reach each host.
+    pub connections: BTreeMap<HostName, Connection>,
+    /// Password for sudo on every host, if one is needed.
+    pub become_password: Option<SecretString>,
+    /// Directory on the control host for control sockets; made with mode 0700. Keep it short: socket paths end at 108 bytes.
+    pub control_state_dir: PathBuf,
+    /// Most hosts connected to at the same moment.
+    pub forks: usize,
+    /// Seconds for a connection, where a host has no setting of its own.
+    pub connect_timeout_s: u32,
+    /// Seconds for a probe's whole answer.
+    pub probe_timeout_s: u64,
+    /// Seconds for which an order's lost connection is tried again before its outcome counts as unknown.
+    pub reconnect_s: u64,
+    /// Directory on the hosts for locks and receipts; none: `/var/lib/runbook` for root, `$XDG_STATE_HOME/runbook` or
+    /// `~/.local/state/runbook` for others.
+    pub host_state_root: Option<String>,
+    /// Seconds for which an idle connection stays open for the next command.
+    pub keep_alive_s: u32,
+}
+
+impl Settings {
+    /// Settings with the usual limits.
+    pub fn new(connections: BTreeMap<HostName, Connection>, control_state_dir: PathBuf) -> Self {
+        Self {
+            connections,
+            become_password: None,
+            control_state_dir,
+            forks: 50,
+            connect_timeout_s: 10,
+            probe_timeout_s: 30,
+            reconnect_s: 30,
+            host_state_root: None,
+            keep_alive_s: 60,
+        }
+    }
+}

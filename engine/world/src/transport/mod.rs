@@ -1,0 +1,11 @@
+//! How bytes get to a host's shell: over the user's own `ssh`, or to a shell right here.
+
+mod channel;
+mod classify;
+mod command;
+mod link;
+mod master;
+
+pub use channel::{Channel, Input};
+pub use command::BadConnection;
+pub use link::{Link, LinkError, sudo_error};
