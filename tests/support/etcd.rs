@@ -251,13 +251,23 @@ impl Cluster {
                 return;
             }
             assert!(
-                Instant::now() < deadline,
+                Instant::now() < deadline && !self.has_ended(i),
                 "{} did not get there: {answer:?}\n{}",
                 member.spec.name,
                 self.log(i)
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Whether a member's process ended by itself.
+    fn has_ended(&self, i: usize) -> bool {
+        let Some(child) = &self.members[i].process else {
+            return true;
+        };
+        let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).unwrap_or_default();
+        stat.rsplit_once(") ")
+            .is_none_or(|(_, rest)| rest.starts_with('Z'))
     }
 
     /// The end of what a member's process printed, without what it says of being asked for its health.
@@ -336,10 +346,16 @@ pub fn own_address() -> String {
     format!("127.{}.{}.{}", 1 + (pid >> 8) % 250, pid % 256, 1 + n % 250)
 }
 
-/// A port of an address that is free now.
+/// A port of an address that is free now, below those that the kernel hands out, and not given before by this process.
 pub fn free_port(address: &str) -> u16 {
-    let listener = TcpListener::bind((address, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + u16::try_from(n % 12_000).unwrap();
+        if TcpListener::bind((address, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn member(name: &str, address: &str, scheme: Scheme, dir: &Path) -> Member {

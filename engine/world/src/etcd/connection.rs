@@ -32,8 +32,7 @@ pub struct Connection {
     peer: Peer,
     served: Option<CertificateInfo>,
     watch: Watch,
-    alert_words: Box<dyn Fn(rustls::AlertDescription) -> Silence + Send + Sync>,
-    plain: bool,
+    access: Arc<Access>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -116,19 +115,11 @@ impl Connection {
             }
             Err(_) => return Err(stalled(&peer, begun)),
         };
-        let words = {
-            let (access, peer) = (Arc::clone(access), peer.clone());
-            move |alert| match &access.tls {
-                Some(tls) => tls::alert_silence(alert, tls, &peer, now()),
-                None => Silence::new(SilentCause::Tls, format!("{peer} ended TLS: {alert:?}")),
-            }
-        };
         Ok(Self {
             client,
             served: tls::served_info(&served),
             watch,
-            alert_words: Box::new(words),
-            plain: access.tls.is_none(),
+            access: Arc::clone(access),
             peer,
         })
     }
@@ -184,22 +175,21 @@ impl Connection {
     fn broken(&self, text: &str) -> Silence {
         let seen = self.watch.seen();
         let peer = &self.peer;
-        if let Some(alert) = seen.alert {
-            return (self.alert_words)(alert);
-        }
-        if self.plain && (seen.first.starts_with(&[0x15, 3]) || seen.first.starts_with(b"HTTP/1")) {
-            return Silence::new(
-                SilentCause::Tls,
-                format!("{peer} wants TLS, but its scheme here is http"),
-            );
-        }
-        if seen.first.is_empty() && (seen.ended || seen.error.is_some()) {
-            let why = if self.plain {
-                "at once: does it want TLS?"
-            } else {
-                "at once"
-            };
-            return peer.ended_at_once(SilentCause::Error, why);
+        let at_once = seen.first.is_empty() && (seen.ended || seen.error.is_some());
+        match &self.access.tls {
+            Some(tls) if seen.alert.is_some() || at_once => {
+                return tls::refused_silence(seen.alert, tls, peer, now());
+            }
+            None if seen.first.starts_with(&[0x15, 3]) || seen.first.starts_with(b"HTTP/1") => {
+                return Silence::new(
+                    SilentCause::Tls,
+                    format!("{peer} wants TLS, but its scheme here is http"),
+                );
+            }
+            None if at_once => {
+                return peer.ended_at_once(SilentCause::Error, "at once: does it want TLS?");
+            }
+            _ => {}
         }
         // A server's first frame is SETTINGS, number 4.
         if seen.first.get(3).is_some_and(|kind| *kind != 4) {

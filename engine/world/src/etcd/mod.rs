@@ -6,14 +6,21 @@
 mod access;
 mod connection;
 mod error;
+mod manifest;
+mod part;
 mod peer;
 mod probe;
 mod route;
+mod save;
 mod tls;
 mod watched;
+mod write_probe;
 
 pub use access::{Access, AccessError, AccessFiles};
 pub use connection::Connection;
 pub use error::{CallError, Silence};
+pub use manifest::Manifest;
 pub use probe::member_probe;
 pub use route::{Forward, NoForward, Route, Routes};
+pub use save::{Bytes, Destination, SaveError, Saved, save_snapshot};
+pub use write_probe::{WriteProbeError, write_probe};

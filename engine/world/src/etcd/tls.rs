@@ -138,7 +138,7 @@ pub(crate) fn handshake_silence(
         .get_ref()
         .and_then(|e| e.downcast_ref::<rustls::Error>());
     match tls_error {
-        Some(rustls::Error::AlertReceived(alert)) => alert_silence(*alert, tls, peer, now),
+        Some(rustls::Error::AlertReceived(alert)) => refused_silence(Some(*alert), tls, peer, now),
         Some(refusal @ rustls::Error::InvalidCertificate(_)) => {
             let leaf = served.get().map_or(&[][..], |der| der.as_ref());
             let fault = tls.trust.fault(refusal, leaf, "serverAuth");
@@ -172,16 +172,23 @@ fn broken_silence(error: &io::Error, peer: &Peer) -> Silence {
     }
 }
 
-/// The member ended TLS by an alert: it does not take our side. Servers name the reason vaguely, so ours is examined.
-pub(crate) fn alert_silence(alert: AlertDescription, tls: &Tls, peer: &Peer, now: i64) -> Silence {
+/// The member ended TLS because of our side, by an alert or (seen: 3.4.23) by a reset that overtook it. Servers name the reason
+/// vaguely, so ours is examined.
+pub(crate) fn refused_silence(
+    alert: Option<AlertDescription>,
+    tls: &Tls,
+    peer: &Peer,
+    now: i64,
+) -> Silence {
     let detail = match &tls.identity {
         None => format!("{peer} wants a client certificate, and there is none to show"),
         Some(identity) => {
             let path = identity.path.display();
+            let said = alert.map_or_else(String::new, |alert| format!(" ({alert:?})"));
             match tls.trust.verify_client(&identity.chain, now) {
                 Err(fault) => format!("{peer} refuses `{path}`, which {fault}"),
                 Ok(()) => format!(
-                    "{peer} refuses `{path}` ({alert:?}): it trusts another CA, or its clock is wrong"
+                    "{peer} refuses `{path}`{said}: it trusts another CA, or its clock is wrong"
                 ),
             }
         }
