@@ -12,6 +12,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import mounts
 from .names import CACHE, MIRROR, LabError
 from .network import run
 
@@ -56,6 +57,7 @@ def ensure(peers=False):
 
 def _build(base, packages):
     for leftover in base.parent.glob(".build-*"):  # of a build that was interrupted: the lock is ours
+        mounts.unmount_below(leftover)
         shutil.rmtree(leftover)
     base.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".build-", dir=base.parent))

@@ -10,9 +10,20 @@ import time
 from pathlib import Path
 
 from .names import LabError
+from .network import run
 
 ROOT = Path("/sys/fs/cgroup")
 CGROUP2_MAGIC_FILE = "cgroup.controllers"
+
+
+def ensure_hierarchies():
+    """Mounts what systemd needs on a machine whose own init does without (seen in small virtual machines)."""
+    if (ROOT / CGROUP2_MAGIC_FILE).exists() or not ROOT.is_dir():
+        return
+    for name, kind, options in (("systemd", "cgroup", "none,name=systemd"), ("unified", "cgroup2", "defaults")):
+        if not (ROOT / name / "cgroup.procs").exists():
+            (ROOT / name).mkdir(exist_ok=True)
+            run("mount", "-t", kind, "-o", options, "cgroup", ROOT / name)
 
 
 def hierarchies():

@@ -37,6 +37,7 @@ def up(lab, count, light=False, etcd=None, packages=None, peers=False):
     if packages:
         layers.append(str(base.package_layer(packages)))
     tree = base.ensure(peers)
+    cgroups.ensure_hierarchies()
     down(lab)
     try:
         hosts = [Host(lab, number, light, str(tree), tuple(layers)) for number in range(1, count + 1)]
