@@ -38,7 +38,7 @@ pub enum Fact {
     NotFound { path: String },
     #[error("cannot be read: {why}")]
     Unreadable { why: String },
-    #[error("is not UTF-8 text")]
+    #[error("the text is not UTF-8")]
     NotText,
     #[error("`{path}` holds no inventory file")]
     EmptyDirectory { path: String },
@@ -242,7 +242,7 @@ impl Fact {
             Fact::UndefinedChild { child, near: n } => near(n).unwrap_or_else(|| format!("add a section `[{child}]`")),
             Fact::UndefinedVars { group, near: n } => near(n).unwrap_or_else(|| format!("add a section `[{group}]`")),
             Fact::Cycle { child, parent } => format!("take `{child}` out of `{parent}`, or `{parent}` out of what stands below `{child}`"),
-            Fact::Value { found: Some(found), .. } => format!("it is {found}"),
+            Fact::Value { found: Some(found), .. } => format!("it is `{found}`"),
             Fact::Template { .. } => "write the value itself".into(),
             Fact::Missing { name, .. } => format!("set `{name}` for the group or the host"),
             Fact::Path { .. } => "name a directory of its own, such as `/var/lib/etcd`".into(),

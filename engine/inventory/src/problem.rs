@@ -172,7 +172,7 @@ fn secret_values(line: &str) -> Vec<Range<usize>> {
                     && start == sep + 1
                     && line[..sep].trim().contains(' ') =>
             {
-                rest.find(char::is_whitespace).unwrap_or(rest.len())
+                unquoted(rest)
             }
             _ => trimmed.len(),
         };
@@ -182,6 +182,18 @@ fn secret_values(line: &str) -> Vec<Range<usize>> {
         }
     }
     found
+}
+
+/// The bytes up to the next `name=`: words without `=` after an unquoted password are most likely its rest.
+fn unquoted(text: &str) -> usize {
+    let mut end = 0;
+    for word in text.split_inclusive(char::is_whitespace) {
+        if end > 0 && word.contains('=') {
+            break;
+        }
+        end += word.len();
+    }
+    text[..end].trim_end().len()
 }
 
 /// A stretch of a source.
@@ -277,7 +289,11 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.place.has_text() {
+        let names_its_path = matches!(
+            *self.fact,
+            Fact::NotFound { .. } | Fact::EmptyDirectory { .. }
+        );
+        if self.place.has_text() || names_its_path {
             fmt::Display::fmt(&self.fact, f)
         } else {
             write!(f, "{}: {}", self.place.file(), self.fact)

@@ -42,7 +42,11 @@ impl<'a> Typed<'a> {
     }
 
     fn want(&mut self, name: &str, wanted: impl Into<String>, var: &Var) {
-        let found = (!names_a_secret(name)).then(|| show(&var.value.to_string()));
+        let text = var
+            .value
+            .as_str()
+            .map_or_else(|| var.value.to_string(), str::to_owned);
+        let found = (!names_a_secret(name)).then(|| show(&text));
         self.report(
             Fact::Value {
                 name: name.to_owned(),

@@ -171,7 +171,11 @@ pub(super) fn read_text(path: &Path, files: &dyn Files) -> Result<Arc<Source>, P
         Ok(text) => Ok(Source::new(name, without_bom(text))),
         Err(e) => match comments_blotted(e.as_bytes()) {
             Some(text) => Ok(Source::new(name, without_bom(text))),
-            None => Err(wrong(Fact::NotText)),
+            None => {
+                let at = e.utf8_error().valid_up_to();
+                let source = Source::new(name, String::from_utf8_lossy(e.as_bytes()));
+                Err(Problem::new(Fact::NotText, place(&source, &(at..at + 3))))
+            }
         },
     }
 }

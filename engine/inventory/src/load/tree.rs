@@ -79,7 +79,7 @@ impl Reader<'_> {
             Data::Scalar(serde_json::Value::String(s)) if !s.is_empty() => s.clone(),
             _ => {
                 self.draft
-                    .report(shape("a group's name", "text; put it in quotes", name), at);
+                    .report(shape("a group's name", "text in quotes", name), at);
                 return None;
             }
         };
@@ -161,10 +161,9 @@ impl Reader<'_> {
     fn hosts(&mut self, group: &str, pattern: &Node, vars: &Rc<Node>) {
         let at = self.place(pattern);
         let Data::Scalar(serde_json::Value::String(text)) = &pattern.data else {
-            return self.draft.report(
-                shape("a host's name", "text; put it in quotes", pattern),
-                at,
-            );
+            return self
+                .draft
+                .report(shape("a host's name", "text in quotes", pattern), at);
         };
         let (names, port) = match host_names(text) {
             Ok(found) => found,

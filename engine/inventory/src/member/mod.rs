@@ -5,7 +5,7 @@ mod reader;
 
 use std::collections::HashMap;
 
-use runbook_model::host::{HostName, MemberSpec, Transport};
+use runbook_model::host::{Connection, HostName, MemberSpec, Transport};
 
 use crate::connection::Overrides;
 use crate::fact::Fact;
@@ -48,22 +48,37 @@ impl Inventory {
         group: &str,
         overrides: &Overrides,
     ) -> Result<MemberSpec, Errors> {
-        let connection = self.connection(host, overrides)?;
+        let Some(place) = self.place_of(host) else {
+            return Err(absent(host).into());
+        };
+        let (connection, mut problems) = match self.connection(host, overrides) {
+            Ok(connection) => (connection, Vec::new()),
+            // The member's own variables are read all the same: every error in one report.
+            Err(errors) => (self.stand_in(host), errors.into_problems()),
+        };
         let mut read = Reader {
             typed: Typed::new(self, host),
             local: connection.transport == Transport::Local,
         };
-        let spec = read.spec(group, &connection);
-        let problems = read.typed.problems;
-        match spec {
-            Some(spec) => Errors::unless_empty(problems, spec),
-            None => Errors::unless_empty(problems, ()).and_then(|()| {
-                let fact = Fact::HostName {
-                    name: show(host.as_str()),
-                    why: "the inventory does not have it",
-                };
-                Err(Problem::new(fact, Place::whole(&Source::new("the inventory", ""))).into())
-            }),
+        let spec = read.spec(group, &connection, place);
+        problems.extend(read.typed.problems);
+        Errors::unless_empty(problems, spec)
+    }
+
+    /// A connection that is fit, where the real one is not.
+    fn stand_in(&self, host: &HostName) -> Connection {
+        let local = self
+            .var(host, "ansible_connection")
+            .is_some_and(|v| v.value == "local");
+        let transport = if local {
+            Transport::Local
+        } else {
+            Transport::Ssh
+        };
+        Connection {
+            transport,
+            address: "unknown".into(),
+            ..Connection::default()
         }
     }
 
@@ -149,4 +164,12 @@ impl Inventory {
             })
             .collect()
     }
+}
+
+fn absent(host: &HostName) -> Problem {
+    let fact = Fact::HostName {
+        name: show(host.as_str()),
+        why: "the inventory does not have it",
+    };
+    Problem::new(fact, Place::whole(&Source::new("the inventory", "")))
 }

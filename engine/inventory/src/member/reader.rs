@@ -1,6 +1,6 @@
 //! Reads a member's variables one by one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use runbook_model::host::{Connection, Install, MemberSpec, Scheme, ServiceManager};
 use serde_json::Value;
@@ -31,24 +31,23 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// None when the host is not in the inventory, or when something that has no default is wrong.
-    pub fn spec(&mut self, group: &str, connection: &Connection) -> Option<MemberSpec> {
+    /// What is wrong is reported and stands in the result as a default.
+    pub fn spec(&mut self, group: &str, connection: &Connection, place: &Place) -> MemberSpec {
         let host = self.typed.host;
-        let place = self.typed.inventory.place_of(host)?.clone();
         let name = self.named(
             "etcd_name",
             "a member's name",
             in_name,
             host.as_str(),
-            &place,
+            place,
         );
-        let cluster = self.named("etcd_cluster", "a cluster's name", in_name, group, &place);
+        let cluster = self.named("etcd_cluster", "a cluster's name", in_name, group, place);
         let address = self.named(
             "etcd_address",
             "an address in a URL",
             in_address,
             &connection.address,
-            &place,
+            place,
         );
         let scheme = self.typed.choice(
             &["etcd_scheme"],
@@ -60,7 +59,7 @@ impl<'a> Reader<'a> {
             let at = self
                 .typed
                 .find(&["etcd_peer_port", "etcd_client_port"])
-                .map_or(&place, |(_, v)| &v.origin.place)
+                .map_or(place, |(_, v)| &v.origin.place)
                 .clone();
             let (this, that) = ("etcd_client_port".to_owned(), "etcd_peer_port".to_owned());
             self.typed.report(
@@ -73,9 +72,9 @@ impl<'a> Reader<'a> {
             );
         }
         let service = self.service(connection);
-        let dirs = self.dirs(&place);
-        let control_pki_dir = self.control_dir(&cluster)?;
-        Some(MemberSpec {
+        let dirs = self.dirs(place);
+        let control_pki_dir = self.control_dir(&cluster);
+        MemberSpec {
             host: host.clone(),
             name,
             cluster,
@@ -90,11 +89,11 @@ impl<'a> Reader<'a> {
             manager: service.manager,
             bin_dir: self.path("etcd_bin_dir", Use::Read),
             user: service.user,
-            install: self.install(&place),
+            install: self.install(place),
             quota_bytes: self.typed.number(&["etcd_quota_bytes"], 1, i64::MAX as u64),
             extra: self.extra(),
             control_pki_dir,
-        })
+        }
     }
 
     fn service(&mut self, connection: &Connection) -> Service {
@@ -240,12 +239,20 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn dir(&self) -> PathBuf {
+        self.typed
+            .inventory
+            .dir_of(self.typed.host)
+            .unwrap_or(Path::new("/"))
+            .to_path_buf()
+    }
+
     /// Where the CA and the certificates lie on the control host.
-    fn control_dir(&mut self, cluster: &str) -> Option<String> {
-        let dir = self.typed.inventory.dir_of(self.typed.host)?.to_path_buf();
+    fn control_dir(&mut self, cluster: &str) -> String {
+        let dir = self.dir();
         let given = self.typed.text(&["pki_dir"]).map(|(text, ..)| text);
         let path = given.unwrap_or_else(|| format!("pki/{cluster}"));
-        Some(paths::join(&dir, &path).to_string_lossy().into_owned())
+        paths::join(&dir, &path).to_string_lossy().into_owned()
     }
 
     fn install(&mut self, place: &Place) -> Install {

@@ -10,6 +10,7 @@ use super::lines::{lines, strip};
 use super::literal;
 use super::words::{Unbalanced, split};
 use crate::fact::Fact;
+use crate::value::names_a_secret;
 
 /// One thing that a file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +104,8 @@ pub fn parse(text: &str) -> Ini {
             }
             continue;
         }
-        if stripped.starts_with('[') && stripped.ends_with(']') {
+        if stripped.starts_with('[') && (stripped.ends_with(']') || has_semicolon_comment(stripped))
+        {
             ini.problems.push((Fact::BadSection, whole));
             continue;
         }
@@ -133,6 +135,12 @@ fn section(line: &str) -> Option<(&str, Option<&str>)> {
     let word = |t: &str| !t.is_empty() && t.chars().all(|c| c.is_alphanumeric() || c == '_');
     let ok = !group.is_empty() && !group.contains(char::is_whitespace) && tag.is_none_or(word);
     ok.then_some((group, tag))
+}
+
+/// `[web] ; text`: a comment to other readers of INI, to Ansible a host of an odd name.
+fn has_semicolon_comment(line: &str) -> bool {
+    line.split_once(']')
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with(';'))
 }
 
 fn section_kind(tag: Option<&str>) -> Option<SectionKind> {
@@ -196,12 +204,16 @@ fn host_line(line: &str, at: usize, ini: &mut Ini) {
     for word in &words.words[1..] {
         let place = at + word.span.start..at + word.span.end;
         let Some((name, value)) = word.text.split_once('=') else {
-            ini.problems.push((
-                Fact::NotKeyValue {
-                    word: crate::paths::show(&word.text),
-                },
-                place,
-            ));
+            // What follows an unquoted password with a blank in it is still the password.
+            let secret = vars
+                .last()
+                .is_some_and(|v: &Assignment| names_a_secret(&v.name));
+            let word = if secret {
+                "…".to_owned()
+            } else {
+                crate::paths::show(&word.text)
+            };
+            ini.problems.push((Fact::NotKeyValue { word }, place));
             continue;
         };
         let skip = line[word.span.clone()].find('=').map_or(0, |i| i + 1);

@@ -287,18 +287,14 @@ impl<'a> Reader<'a> {
         )))
     }
 
-    /// Python takes one sign; more of them are no literal to it (`--1` is).
+    /// One sign at most: two of them are an expression to Python, no literal.
     fn signed(&mut self) -> Option<(bool, Num)> {
-        let mut negative = false;
-        loop {
-            self.skip();
-            match self.rest.chars().next()? {
-                '-' => negative = !negative,
-                '+' => {}
-                _ => return Some((negative, self.number()?)),
-            }
+        let negative = self.rest.starts_with('-');
+        if self.rest.starts_with(['+', '-']) {
             self.rest = &self.rest[1..];
+            self.skip();
         }
+        Some((negative, self.number()?))
     }
 
     fn number(&mut self) -> Option<Num> {
@@ -410,9 +406,23 @@ fn plain(negative: bool, number: Num) -> Value {
 /// Python's `str(complex)`: Ansible turns complex numbers into it.
 fn complex(real: Option<f64>, imaginary: f64) -> String {
     match real {
-        None | Some(0.0) => format!("{imaginary}j"),
-        Some(real) => format!("({real}{imaginary:+}j)"),
+        None | Some(0.0) => format!("{}j", python_float(imaginary)),
+        Some(real) if imaginary.is_sign_negative() => {
+            format!("({}{}j)", python_float(real), python_float(imaginary))
+        }
+        Some(real) => format!("({}+{}j)", python_float(real), python_float(imaginary)),
     }
+}
+
+/// The part of a complex number as Python prints it: an exponent from 1e16 up and below 1e-4.
+fn python_float(f: f64) -> String {
+    if f != 0.0 && f.is_finite() && !(1e-4..1e16).contains(&f.abs()) {
+        let text = format!("{f:e}");
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let sign = if exponent.starts_with('-') { '-' } else { '+' };
+        return format!("{mantissa}e{sign}{:0>2}", exponent.trim_start_matches('-'));
+    }
+    format!("{f}")
 }
 
 /// A dict's key as JSON spells it.
@@ -519,7 +529,8 @@ mod tests {
             ("1j", json!("1j")),
             ("1+2j", json!("(1+2j)")),
             ("...", json!("...")),
-            ("--1", json!(1)),
+            ("--1", json!("--1")),
+            ("- 1", json!(-1)),
             ("1+1", json!("1+1")),
             ("", json!("")),
             ("{{ x }}", json!("{{ x }}")),

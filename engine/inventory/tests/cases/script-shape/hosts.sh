@@ -1,0 +1,2 @@
+#!/bin/sh
+echo '{"etcd": {"hosts": true}, "web": {"vars": []}, "x": {"children": [1]}}'
