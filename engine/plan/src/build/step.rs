@@ -1,0 +1,276 @@
+//! One step: its hosts, its guards, and each host's work on what is predicted by then.
+
+use std::collections::BTreeMap;
+
+use runbook_dsl::catalogue::Verb;
+use runbook_dsl::checked::{self, Call, Step};
+use runbook_model::action::Action;
+use runbook_model::facts::HostFacts;
+use runbook_model::guard::Guard;
+use runbook_model::host::HostName;
+use runbook_model::plan::{Change, HostWork, OnUnreachable, PlanStep, PlannedAction, Strategy};
+
+use super::{Builder, first_against};
+use crate::error::Outcome;
+use crate::eval::{Scope, hosts_of};
+use crate::prepare::arguments;
+use crate::value::Value;
+use crate::verbs::{self, Script, Site, Work};
+use crate::{guards, place, targets};
+
+/// Milliseconds for one host's part of a step that names no limit: every wait has one.
+const TIMEOUT_MS: u64 = 300_000;
+
+/// Milliseconds between attempts where the runbook names none.
+const RETRY_PAUSE_MS: u64 = 1_000;
+
+impl<'a> Builder<'a> {
+    /// Plans a step and moves the prediction past it.
+    pub(super) fn step(&mut self, step: &'a Step) -> Outcome<PlanStep> {
+        self.steps += 1;
+        let hosts = self.hosts(step)?;
+        let batch = first_batch(step, &hosts);
+        let view = &self.prediction.view;
+        let request = &self.prepared.request;
+        let scope = self.scope(view);
+        let when = step
+            .when
+            .iter()
+            .map(|g| guards::planned(request, &scope, g, batch, view))
+            .collect::<Outcome<Vec<_>>>()?;
+        let requires = step
+            .requires
+            .iter()
+            .map(|g| guards::planned(request, &scope, g, batch, view))
+            .collect::<Outcome<Vec<_>>>()?;
+        let skipped = first_against(&when).or_else(|| {
+            hosts
+                .is_empty()
+                .then(|| "there is no host to work on".to_owned())
+        });
+        let (retries, retry_pause_ms) = step.retry.unwrap_or((0, RETRY_PAUSE_MS));
+        let mut planned = PlanStep {
+            number: self.steps,
+            title: self.prose(&step.title)?,
+            place: place(step.span),
+            strategy: match step.strategy {
+                checked::Strategy::Parallel => Strategy::Parallel,
+                checked::Strategy::Rolling(batch) => Strategy::Rolling { batch },
+                checked::Strategy::RollingQuorumSafe => Strategy::RollingQuorumSafe,
+            },
+            leader_last: step.leader_last,
+            timeout_ms: step.timeout_ms.unwrap_or(TIMEOUT_MS),
+            retries,
+            retry_pause_ms,
+            on_unreachable: match step.on_unreachable {
+                checked::OnUnreachable::Fail => OnUnreachable::Fail,
+                checked::OnUnreachable::Wait(limit_ms) => OnUnreachable::Wait { limit_ms },
+                checked::OnUnreachable::Skip => OnUnreachable::Skip,
+            },
+            requires,
+            ensures: Vec::new(),
+            work: Vec::new(),
+            quorum_after: self.quorum(&self.prediction.view),
+            skipped,
+        };
+        if planned.skipped.is_some() {
+            return Ok(planned);
+        }
+        self.work(step, &hosts, &mut planned)?;
+        self.prediction.settle();
+        planned.quorum_after = self.quorum(&self.prediction.view);
+        planned.ensures = step
+            .ensures
+            .iter()
+            .map(|g| self.ensure(g, &hosts))
+            .collect::<Outcome<Vec<_>>>()?;
+        Ok(planned)
+    }
+
+    /// The step's hosts on what is predicted, within `--limit`.
+    fn hosts(&self, step: &Step) -> Outcome<Vec<HostName>> {
+        let mut hosts = hosts_of(&self.scope(&self.prediction.view), &step.on)?;
+        if let Some(limit) = &self.prepared.limit {
+            hosts.retain(|h| limit.contains(h));
+        }
+        Ok(hosts)
+    }
+
+    fn work(&mut self, step: &'a Step, hosts: &[HostName], planned: &mut PlanStep) -> Outcome<()> {
+        let mut tools: BTreeMap<Vec<String>, Vec<HostName>> = BTreeMap::new();
+        let mut lost = Vec::new();
+        for host in hosts {
+            if self.prediction.view.facts(host).is_none() {
+                lost.push(host.clone());
+                continue;
+            }
+            let mut actions = Vec::new();
+            for call in &step.calls {
+                let work = self.call(step, call, host, hosts)?;
+                for guard in work.requires {
+                    if let Guard::ToolsPresent {
+                        members,
+                        tools: names,
+                    } = guard
+                    {
+                        tools.entry(names).or_default().extend(members);
+                    }
+                }
+                for note in work.notes {
+                    self.warn(note);
+                }
+                actions.extend(work.actions);
+            }
+            planned.work.push(HostWork {
+                host: host.clone(),
+                actions,
+            });
+        }
+        for (tools, members) in tools {
+            let guard = Guard::ToolsPresent { members, tools };
+            let view = &self.prediction.view;
+            planned
+                .requires
+                .push(guards::implied(guard, view, planned.place));
+        }
+        if !lost.is_empty() {
+            self.warn(format!(
+                "{} not reached: what would be done there in \"{}\" is not planned",
+                targets::names(&lost),
+                planned.title
+            ));
+            if planned.on_unreachable != OnUnreachable::Skip {
+                self.wanted.extend(lost);
+            }
+        }
+        Ok(())
+    }
+
+    /// One verb on one host; the prediction moves past its actions.
+    fn call(
+        &mut self,
+        step: &Step,
+        call: &Call,
+        host: &HostName,
+        hosts: &[HostName],
+    ) -> Outcome<Placed> {
+        let facts = self
+            .prediction
+            .view
+            .facts(host)
+            .cloned()
+            .unwrap_or_default();
+        let work = self.work_of(step, call, host, hosts, &facts)?;
+        let by_author = match &call.undo {
+            None => None,
+            Some(undo) => Some(self.undo(step, undo, host, hosts, &facts)?),
+        };
+        let mut actions: Vec<PlannedAction> = work
+            .drafts
+            .into_iter()
+            .map(|draft| PlannedAction {
+                action: draft.action,
+                summary: draft.summary,
+                change: draft.change,
+                undo: draft.undo,
+                place: place(call.span),
+            })
+            .collect();
+        if let Some(undo) = by_author {
+            replace_undo(&mut actions, undo);
+        }
+        for action in &actions {
+            self.prediction.apply(host, &action.action);
+        }
+        Ok(Placed {
+            actions,
+            requires: work.requires,
+            notes: work.notes,
+        })
+    }
+
+    /// The author's own undo: its verbs on the facts that the call itself found.
+    fn undo(
+        &self,
+        step: &Step,
+        calls: &[Call],
+        host: &HostName,
+        hosts: &[HostName],
+        facts: &HostFacts,
+    ) -> Outcome<Vec<Action>> {
+        let mut out = Vec::new();
+        for call in calls {
+            let work = self.work_of(step, call, host, hosts, facts)?;
+            out.extend(work.drafts.into_iter().map(|d| d.action));
+        }
+        Ok(out)
+    }
+
+    fn work_of(
+        &self,
+        step: &Step,
+        call: &Call,
+        host: &HostName,
+        hosts: &[HostName],
+        facts: &HostFacts,
+    ) -> Outcome<Work> {
+        let values = self.prepared.values_on(&self.values, host);
+        let member = self.prepared.member(host);
+        let scope = Scope {
+            values: &values,
+            host: Some(host),
+            member,
+            ..self.scope(&self.prediction.view)
+        };
+        let arguments: BTreeMap<&'static str, Value> = arguments(&scope, call)?;
+        let script = match call.arguments.get("script") {
+            Some(node) if call.verb == Verb::Shell => Some(verbs::script(&scope, node)?),
+            _ => None,
+        };
+        let site = Site {
+            call: verbs::Call {
+                run: self.prepared.run(),
+                host,
+                member,
+                arguments: &arguments,
+            },
+            facts,
+            view: &self.prediction.view,
+            scope,
+            step_hosts: hosts,
+            timeout_ms: step.timeout_ms.unwrap_or(TIMEOUT_MS),
+            script: script.as_ref() as Option<&Script>,
+        };
+        (verbs::row(call.verb).work)(&site).map_err(|p| p.at(call.span))
+    }
+}
+
+/// What a call came to.
+struct Placed {
+    actions: Vec<PlannedAction>,
+    requires: Vec<Guard>,
+    notes: Vec<String>,
+}
+
+/// The author's undo takes the place of the catalogue's, under the first action that changes anything.
+fn replace_undo(actions: &mut [PlannedAction], undo: Vec<Action>) {
+    for action in actions.iter_mut() {
+        action.undo.clear();
+    }
+    if let Some(first) = actions
+        .iter_mut()
+        .find(|a| !matches!(a.change, Change::None { .. } | Change::Reads))
+    {
+        first.undo = undo;
+    }
+}
+
+/// The hosts that are worked on at once, first.
+fn first_batch<'h>(step: &Step, hosts: &'h [HostName]) -> &'h [HostName] {
+    let size = match step.strategy {
+        checked::Strategy::Parallel => hosts.len(),
+        checked::Strategy::Rolling(batch) => batch.min(hosts.len()),
+        checked::Strategy::RollingQuorumSafe => hosts.len().min(1),
+    };
+    &hosts[..size]
+}

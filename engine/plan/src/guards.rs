@@ -1,0 +1,284 @@
+//! Guards as written to guards as data, with their verdict.
+
+use std::collections::BTreeMap;
+
+use runbook_dsl::catalogue::{ArgumentType, GuardName};
+use runbook_dsl::checked::GuardUse;
+use runbook_dsl::expr::Expr;
+use runbook_dsl::span::Node;
+use runbook_model::guard::{Guard, Verdict, evaluate};
+use runbook_model::host::HostName;
+use runbook_model::plan::PlannedGuard;
+use runbook_model::view::View;
+
+use crate::error::{Fault, Outcome};
+use crate::eval::{Scope, as_hosts, eval};
+use crate::place;
+use crate::request::Request;
+use crate::targets::names;
+use crate::value::Value;
+
+/// A guard with its arguments' values.
+pub(crate) struct Filled {
+    pub(crate) guard: Guard,
+    /// As written, arguments filled in.
+    pub(crate) text: String,
+    /// Why an argument has no value yet. The guard then holds what never comes true.
+    pub(crate) unknown: Option<String>,
+}
+
+/// Fills in a guard's arguments. `batch`: the hosts that the step works on at once.
+pub(crate) fn fill(
+    request: &Request<'_>,
+    scope: &Scope<'_>,
+    used: &GuardUse,
+    batch: &[HostName],
+) -> Outcome<Filled> {
+    let mut arguments = Arguments {
+        scope,
+        values: BTreeMap::new(),
+        unknown: None,
+    };
+    let mut texts = Vec::new();
+    for argument in used.name.row().arguments {
+        let Some(node) = used.arguments.get(argument.name) else {
+            continue;
+        };
+        let value = eval(scope, node)?;
+        if argument.ty == ArgumentType::Target {
+            texts.push(written(request, node));
+        } else if value != Value::Unset {
+            texts.push(shown(&value));
+        }
+        if let Value::Unknown(why) = &value {
+            arguments.unknown.get_or_insert_with(|| why.clone());
+        }
+        arguments.values.insert(argument.name, value);
+    }
+    let guard = arguments
+        .guard(used.name, batch)
+        .map_err(|p| p.at(used.span))?;
+    let not = if used.negated { "not " } else { "" };
+    Ok(Filled {
+        guard,
+        text: format!("{not}{}({})", used.name.as_str(), texts.join(", ")),
+        unknown: arguments.unknown,
+    })
+}
+
+/// The words of the runbook itself.
+fn written(request: &Request<'_>, node: &Node<Expr>) -> String {
+    request
+        .checked
+        .sources()
+        .get(node.span.source)
+        .and_then(|s| s.text.get(node.span.start..node.span.end))
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) => format!("{text:?}"),
+        other => other.to_string(),
+    }
+}
+
+struct Arguments<'a> {
+    scope: &'a Scope<'a>,
+    values: BTreeMap<&'static str, Value>,
+    unknown: Option<String>,
+}
+
+impl Arguments<'_> {
+    fn hosts(&self, name: &str) -> Outcome<Vec<HostName>> {
+        match self.values.get(name) {
+            Some(value) => as_hosts(self.scope, value.clone()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.values.get(name).and_then(Value::text)
+    }
+
+    fn path(&self) -> String {
+        self.text("path").unwrap_or_default()
+    }
+
+    fn unfit(&self, name: &str, wanted: &str) -> Fault {
+        let kind = self.values.get(name).map_or("missing", Value::kind);
+        Fault::Expression {
+            why: format!("`{name}` wants {wanted}, this is {kind}"),
+        }
+    }
+
+    /// Unknown becomes what no host can offer: a guard never holds for want of a value.
+    fn bytes(&self, name: &str) -> Outcome<u64> {
+        match self.values.get(name) {
+            Some(Value::Bytes(n)) => Ok(*n),
+            Some(Value::Int(n)) if *n >= 0 => Ok(n.unsigned_abs()),
+            Some(Value::Unknown(_)) => Ok(u64::MAX),
+            _ => Err(self.unfit(name, "a size").into()),
+        }
+    }
+
+    fn int(&self, name: &str) -> Outcome<i64> {
+        match self.values.get(name) {
+            Some(Value::Int(n)) => Ok(*n),
+            Some(Value::Unknown(_)) => Ok(i64::MAX),
+            _ => Err(self.unfit(name, "a whole number").into()),
+        }
+    }
+
+    fn seconds(&self, name: &str) -> Outcome<u64> {
+        match self.values.get(name) {
+            Some(Value::Duration(ms)) => Ok(ms.div_ceil(1000)),
+            Some(Value::Unknown(_)) => Ok(u64::MAX),
+            _ => Err(self.unfit(name, "a duration").into()),
+        }
+    }
+
+    fn words(&self, name: &str) -> Vec<String> {
+        match self.values.get(name) {
+            Some(Value::List(items)) => items.iter().filter_map(Value::text).collect(),
+            Some(value) => value.text().into_iter().collect(),
+            None => Vec::new(),
+        }
+    }
+
+    fn guard(&self, name: GuardName, batch: &[HostName]) -> Outcome<Guard> {
+        let members = self.hosts("members")?;
+        Ok(match name {
+            GuardName::Reachable => Guard::Reachable {
+                hosts: self.hosts("hosts")?,
+            },
+            GuardName::ClocksAgree => Guard::ClocksAgree {
+                hosts: self.hosts("hosts")?,
+            },
+            GuardName::DiskFree => Guard::DiskFree {
+                hosts: self.hosts("hosts")?,
+                bytes: self.bytes("bytes")?,
+                path: self.text("path"),
+            },
+            GuardName::QuorumSafe => Guard::QuorumSafe {
+                members,
+                stopping: batch.to_vec(),
+            },
+            GuardName::SnapshotVerified => Guard::SnapshotVerified {
+                path: self.path(),
+                sha256: self.text("sha256"),
+            },
+            GuardName::SnapshotFits => Guard::SnapshotFits {
+                members,
+                path: self.path(),
+            },
+            GuardName::RestoredFrom => Guard::RestoredFrom {
+                members,
+                path: self.path(),
+            },
+            GuardName::ToolsPresent => Guard::ToolsPresent {
+                members,
+                tools: self.words("tools"),
+            },
+            GuardName::RevisionAtLeast => Guard::RevisionAtLeast {
+                members,
+                revision: self.int("revision")?,
+            },
+            GuardName::CertsValid => Guard::CertsValid {
+                members,
+                within_s: self.seconds("within")?,
+            },
+            GuardName::QuorumLost => Guard::QuorumLost { members },
+            GuardName::ClusterHealthy => Guard::ClusterHealthy { members },
+            GuardName::SameHash => Guard::SameHash { members },
+            GuardName::AllStopped => Guard::AllStopped { members },
+            GuardName::DataDirEmpty => Guard::DataDirEmpty { members },
+            GuardName::PortsFree => Guard::PortsFree { members },
+            GuardName::NoAlarm => Guard::NoAlarm { members },
+            GuardName::ClusterFormed => Guard::ClusterFormed { members },
+            GuardName::ClusterAbsent => Guard::ClusterAbsent { members },
+            GuardName::AnyServing => Guard::AnyServing { members },
+            GuardName::Writable => Guard::Writable { members },
+        })
+    }
+}
+
+/// The verdict on a view, `not` applied.
+pub(crate) fn verdict(filled: &Filled, negated: bool, view: &View) -> Verdict {
+    if let Some(why) = &filled.unknown {
+        return Verdict::Unknown { why: why.clone() };
+    }
+    let verdict = evaluate(&filled.guard, view);
+    if negated { verdict.negate() } else { verdict }
+}
+
+/// A guard for the plan, its verdict on `view`.
+pub(crate) fn planned(
+    request: &Request<'_>,
+    scope: &Scope<'_>,
+    used: &GuardUse,
+    batch: &[HostName],
+    view: &View,
+) -> Outcome<PlannedGuard> {
+    let filled = fill(request, scope, used, batch)?;
+    let verdict = verdict(&filled, used.negated, view);
+    let otherwise = match &used.otherwise {
+        Some(node) => eval(scope, node)?.text(),
+        None => None,
+    };
+    let override_name = used.override_name.as_ref().map(|n| n.value.clone());
+    let overridden = override_name
+        .as_ref()
+        .and_then(|name| request.overrides.get(name).cloned());
+    Ok(PlannedGuard {
+        guard: filled.guard,
+        negated: used.negated,
+        text: filled.text,
+        verdict,
+        otherwise,
+        override_name,
+        overridden,
+        warn_only: used.warn_only,
+        within_ms: used.within_ms,
+        place: place(used.span),
+    })
+}
+
+/// A guard that must come true later: what the prediction cannot show is left to the run.
+pub(crate) fn expected(mut guard: PlannedGuard) -> PlannedGuard {
+    if !guard.verdict.holds() {
+        guard.verdict = Verdict::Unknown {
+            why: "decided in the run".to_owned(),
+        };
+    }
+    guard
+}
+
+/// A guard that the planner adds itself.
+pub(crate) fn implied(
+    guard: Guard,
+    view: &View,
+    place: runbook_model::plan::Place,
+) -> PlannedGuard {
+    let text = match &guard {
+        Guard::ToolsPresent { members, tools } => {
+            format!("tools-present({}, [{}])", names(members), tools.join(", "))
+        }
+        Guard::Reachable { hosts } => format!("reachable({})", names(hosts)),
+        other => format!("{other:?}"),
+    };
+    PlannedGuard {
+        verdict: evaluate(&guard, view),
+        guard,
+        negated: false,
+        text,
+        otherwise: None,
+        override_name: None,
+        overridden: None,
+        warn_only: false,
+        within_ms: None,
+        place,
+    }
+}

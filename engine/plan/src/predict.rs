@@ -1,0 +1,432 @@
+//! The view as it will be: each action applied to what is known, so that later steps are planned on what they will find.
+
+use std::collections::BTreeMap;
+
+use runbook_model::action::{Access, Action, ServiceState};
+use runbook_model::cluster::{Member, MemberProbe, MemberStatus, SilentCause};
+use runbook_model::facts::{
+    DataDirFacts, DirFacts, EtcdProcess, FileFacts, FileKind, HostFacts, Listener, Tool,
+};
+use runbook_model::host::{HostName, MemberSpec};
+use runbook_model::quorum::quorum;
+use runbook_model::view::View;
+use runbook_snapshot::ids;
+
+use crate::{envfile, files, member, select};
+
+/// Stands for the process id of what is not started yet.
+const PID: u32 = 0;
+
+/// A view that actions are applied to.
+#[derive(Clone, Debug)]
+pub(crate) struct Prediction {
+    /// As it will be.
+    pub(crate) view: View,
+    /// What members said before they were stopped.
+    before: BTreeMap<HostName, MemberStatus>,
+}
+
+impl Prediction {
+    /// Starts from what was observed.
+    pub(crate) fn new(view: &View) -> Self {
+        let before = view
+            .cluster
+            .serving()
+            .map(|(host, status)| (host.clone(), status.clone()))
+            .collect();
+        Self {
+            view: view.clone(),
+            before,
+        }
+    }
+
+    /// Applies an action on a host.
+    pub(crate) fn apply(&mut self, host: &HostName, action: &Action) {
+        if let Action::SaveSnapshot { dest, .. } = action {
+            // What will stand there is read by the run.
+            self.view.snapshots.remove(dest);
+            return;
+        }
+        if let Action::Service {
+            unit,
+            state,
+            enabled,
+            ..
+        } = action
+        {
+            self.service(host, unit, *state, *enabled);
+            return;
+        }
+        let spec = self.view.specs.get(host).cloned();
+        let Some(Ok(facts)) = self.view.hosts.get_mut(host) else {
+            return;
+        };
+        apply_to_files(facts, action);
+        apply_to_data(facts, action);
+        apply_to_tools(facts, spec.as_ref(), action);
+    }
+
+    fn service(&mut self, host: &HostName, unit: &str, state: ServiceState, enabled: Option<bool>) {
+        let spec = self
+            .view
+            .specs
+            .get(host)
+            .filter(|s| s.unit == unit)
+            .cloned();
+        let Some(Ok(facts)) = self.view.hosts.get_mut(host) else {
+            return;
+        };
+        let service = facts.services.entry(unit.to_owned()).or_default();
+        let was_running = service.is_running();
+        let running = state != ServiceState::Stopped;
+        if running != was_running {
+            let active = if running { "active" } else { "inactive" };
+            active.clone_into(&mut service.active);
+            service.pid = PID;
+        }
+        service.exists |= running;
+        service.enabled = enabled.unwrap_or(service.enabled);
+        match (spec, running, was_running) {
+            (Some(spec), true, false) => self.start(host, &spec),
+            (Some(spec), false, _) => self.stop(host, &spec),
+            _ => {}
+        }
+    }
+
+    fn stop(&mut self, host: &HostName, spec: &MemberSpec) {
+        if let Some(MemberProbe::Serving(status)) = self.view.cluster.members.get(host) {
+            self.before.insert(host.clone(), status.as_ref().clone());
+        }
+        self.view.cluster.members.insert(
+            host.clone(),
+            MemberProbe::Silent {
+                cause: SilentCause::Refused,
+                detail: "stopped by this run".to_owned(),
+            },
+        );
+        if let Some(Ok(facts)) = self.view.hosts.get_mut(host) {
+            facts
+                .etcd_processes
+                .retain(|p| p.data_dir.as_deref().is_some_and(|d| d != spec.data_dir));
+            for port in [spec.client_port, spec.peer_port] {
+                facts.ports.insert(port, None);
+            }
+        }
+    }
+
+    fn start(&mut self, host: &HostName, spec: &MemberSpec) {
+        let status = self.started(host, spec);
+        let Some(Ok(facts)) = self.view.hosts.get_mut(host) else {
+            return;
+        };
+        for port in [spec.client_port, spec.peer_port] {
+            let listener = Listener {
+                command: "etcd".to_owned(),
+                pid: PID,
+            };
+            facts.ports.insert(port, Some(listener));
+        }
+        facts.etcd_processes.push(EtcdProcess {
+            pid: PID,
+            data_dir: Some(spec.data_dir.clone()),
+        });
+        let data = facts.data_dirs.entry(spec.data_dir.clone()).or_default();
+        data.exists = true;
+        data.has_member = true;
+        data.empty = false;
+        if let Some(status) = status {
+            self.view
+                .cluster
+                .members
+                .insert(host.clone(), MemberProbe::Serving(Box::new(status)));
+        }
+    }
+
+    /// What a member will say once it is up, as far as its data and its config decide it.
+    fn started(&self, host: &HostName, spec: &MemberSpec) -> Option<MemberStatus> {
+        let facts = self.view.facts(host)?;
+        let version = facts
+            .tools
+            .iter()
+            .find(|t| t.name == "etcd")
+            .map(|t| t.version.clone())
+            .unwrap_or_default();
+        let data = facts.data_dirs.get(&spec.data_dir);
+        let restored = data.and_then(|d| d.origin.as_ref());
+        if let Some(origin) = restored {
+            return Some(MemberStatus {
+                cluster_id: u64::from_str_radix(&origin.cluster_id, 16).ok()?,
+                member_id: ids::member_id(&[spec.peer_url()], &origin.token).ok()?,
+                version,
+                revision: origin.revision,
+                ..MemberStatus::default()
+            });
+        }
+        if data.is_some_and(|d| d.has_member) {
+            // It goes on with what it had.
+            return self.before.get(host).map(|status| MemberStatus {
+                leader: 0,
+                ..status.clone()
+            });
+        }
+        let config = facts.files.get(&spec.config)?.content.as_deref()?;
+        let token = envfile::get(config, "ETCD_INITIAL_CLUSTER_TOKEN")?;
+        let initial = envfile::get(config, "ETCD_INITIAL_CLUSTER")?;
+        Some(MemberStatus {
+            cluster_id: ids::cluster_id(&token, &initial).ok()?,
+            member_id: ids::member_id(&[spec.peer_url()], &token).ok()?,
+            version,
+            revision: 1,
+            ..MemberStatus::default()
+        })
+    }
+
+    /// After a step: members that can form quorum have a leader and tell their membership, others know none.
+    pub(crate) fn settle(&mut self) {
+        let mut clusters: BTreeMap<u64, Vec<HostName>> = BTreeMap::new();
+        for (host, status) in self.view.cluster.serving() {
+            clusters
+                .entry(status.cluster_id)
+                .or_default()
+                .push(host.clone());
+        }
+        for hosts in clusters.into_values() {
+            let listed = self.membership(&hosts);
+            let voters: Vec<u64> = listed
+                .iter()
+                .filter(|m| !m.is_learner)
+                .map(|m| m.id)
+                .collect();
+            let up: Vec<u64> = hosts
+                .iter()
+                .filter_map(|h| self.status(h))
+                .map(|s| s.member_id)
+                .filter(|id| voters.contains(id))
+                .collect();
+            let leader = self.leader(&hosts, &up, up.len() >= quorum(voters.len()));
+            for host in &hosts {
+                if let Some(MemberProbe::Serving(status)) = self.view.cluster.members.get_mut(host)
+                {
+                    status.leader = leader;
+                    if leader != 0 {
+                        status.members = Some(listed.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    fn status(&self, host: &HostName) -> Option<&MemberStatus> {
+        match self.view.cluster.members.get(host) {
+            Some(MemberProbe::Serving(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The leader stays while it is up; else one of those that are up is taken.
+    fn leader(&self, hosts: &[HostName], up: &[u64], quorum_holds: bool) -> u64 {
+        if !quorum_holds {
+            return 0;
+        }
+        select::leader(hosts, &self.view)
+            .and_then(|host| self.status(&host))
+            .map(|s| s.member_id)
+            .filter(|id| up.contains(id))
+            .or_else(|| up.first().copied())
+            .unwrap_or(0)
+    }
+
+    /// What the members list already, else the inventory's members under the ids that they will have.
+    fn membership(&self, hosts: &[HostName]) -> Vec<Member> {
+        let told = hosts
+            .iter()
+            .filter_map(|h| self.status(h))
+            .find_map(|s| s.members.clone());
+        if let Some(members) = told {
+            return members;
+        }
+        let token = hosts.iter().find_map(|host| self.token(host));
+        self.view
+            .specs
+            .values()
+            .map(|spec| {
+                let known = self.status(&spec.host).map(|s| s.member_id);
+                let made = token
+                    .as_deref()
+                    .and_then(|t| ids::member_id(&[spec.peer_url()], t).ok());
+                Member {
+                    id: known.or(made).unwrap_or(0),
+                    name: spec.name.clone(),
+                    peer_urls: vec![spec.peer_url()],
+                    client_urls: vec![spec.client_url()],
+                    is_learner: false,
+                }
+            })
+            .collect()
+    }
+
+    fn token(&self, host: &HostName) -> Option<String> {
+        let spec = self.view.specs.get(host)?;
+        let facts = self.view.facts(host)?;
+        let origin = facts.data_dirs.get(&spec.data_dir)?.origin.as_ref();
+        if let Some(origin) = origin {
+            return Some(origin.token.clone());
+        }
+        let config = facts.files.get(&spec.config)?.content.as_deref()?;
+        envfile::get(config, "ETCD_INITIAL_CLUSTER_TOKEN")
+    }
+}
+
+fn owner(facts: &HostFacts, access: &Access) -> String {
+    access.owner.clone().unwrap_or_else(|| facts.user.clone())
+}
+
+fn apply_to_files(facts: &mut HostFacts, action: &Action) {
+    match action {
+        Action::User { name, .. } => {
+            facts.users.insert(name.clone(), true);
+        }
+        Action::Directory { path, access } => {
+            let made = DirFacts {
+                exists: true,
+                mode: access.mode,
+                owner: owner(facts, access),
+                ..DirFacts::default()
+            };
+            facts.dirs.insert(path.clone(), made);
+            if let Some(data) = facts.data_dirs.get_mut(path) {
+                data.empty |= !data.exists;
+                data.exists = true;
+            }
+        }
+        Action::WriteFile {
+            path,
+            content,
+            access,
+        } => {
+            let written = FileFacts {
+                kind: FileKind::File,
+                mode: access.mode,
+                owner: owner(facts, access),
+                size: content.len() as u64,
+                sha256: Some(files::sha256(content.as_bytes())),
+                content: Some(content.clone()),
+                ..FileFacts::default()
+            };
+            facts.files.insert(path.clone(), written);
+        }
+        Action::Upload {
+            dest,
+            sha256,
+            size,
+            access,
+            ..
+        } => {
+            let sent = FileFacts {
+                kind: FileKind::File,
+                mode: access.mode,
+                owner: owner(facts, access),
+                size: size.unwrap_or(0),
+                sha256: sha256.clone(),
+                ..FileFacts::default()
+            };
+            facts.files.insert(dest.clone(), sent);
+        }
+        Action::RemoveUpload { path }
+        | Action::RemoveCreated {
+            path,
+            directory: false,
+        } => {
+            facts.files.insert(path.clone(), FileFacts::default());
+        }
+        Action::RemoveCreated {
+            path,
+            directory: true,
+        } => {
+            facts.dirs.insert(path.clone(), DirFacts::default());
+        }
+        _ => {}
+    }
+}
+
+fn apply_to_data(facts: &mut HostFacts, action: &Action) {
+    match action {
+        Action::ArchiveDataDir { data_dir, aside } => {
+            let found = facts.data_dirs.entry(data_dir.clone()).or_default();
+            if !found.exists || found.empty {
+                return;
+            }
+            let mut dirs = vec![aside.clone()];
+            dirs.append(&mut found.aside);
+            let mount_point = found.mount_point;
+            *found = DataDirFacts {
+                exists: mount_point,
+                empty: mount_point,
+                aside: dirs,
+                mount_point,
+                ..DataDirFacts::default()
+            };
+            if !mount_point {
+                facts.dirs.insert(data_dir.clone(), DirFacts::default());
+            }
+        }
+        Action::RestoreDataDir {
+            data_dir,
+            owner,
+            origin,
+            ..
+        } => {
+            let found = facts.data_dirs.entry(data_dir.clone()).or_default();
+            found.exists = true;
+            found.empty = false;
+            found.has_member = true;
+            found.owner.clone_from(owner);
+            found.origin = Some(origin.clone());
+            let made = DirFacts {
+                exists: true,
+                mode: 0o700,
+                owner: owner.clone(),
+                ..DirFacts::default()
+            };
+            facts.dirs.insert(data_dir.clone(), made);
+        }
+        _ => {}
+    }
+}
+
+fn apply_to_tools(facts: &mut HostFacts, spec: Option<&MemberSpec>, action: &Action) {
+    let (dir, version) = match action {
+        Action::InstallPackages { packages } => {
+            for (name, version) in packages {
+                let installed = facts.packages.get(name).cloned().flatten();
+                let version = version.clone().or(installed).unwrap_or_default();
+                facts.packages.insert(name.clone(), Some(version));
+            }
+            if facts.tools.iter().any(|t| t.name == "etcd") {
+                return;
+            }
+            ("/usr/bin".to_owned(), String::new())
+        }
+        Action::InstallArchive { bin_dir, .. } => (bin_dir.clone(), String::new()),
+        _ => return,
+    };
+    for name in ["etcd", "etcdctl"] {
+        let path = format!("{dir}/{name}");
+        if facts.tools.iter().any(|t| t.path == path) {
+            continue;
+        }
+        let found = spec.is_some_and(|s| member::binary(s, None, name) == path);
+        let tool = Tool {
+            name: name.to_owned(),
+            path,
+            version: version.clone(),
+            restore_bump: false,
+            can_restore: false,
+        };
+        if found {
+            facts.tools.insert(0, tool);
+        } else {
+            facts.tools.push(tool);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Choosing among members by what they say of themselves.
+
+use std::cmp::Reverse;
+
+use runbook_model::cluster::{MemberProbe, MemberStatus};
+use runbook_model::host::HostName;
+use runbook_model::view::View;
+
+/// Whether `name` chooses hosts from a target.
+pub(crate) fn is_choice(name: &str) -> bool {
+    name == "first" || looks_at_view(name)
+}
+
+/// Whether the choice depends on what was observed.
+pub(crate) fn looks_at_view(name: &str) -> bool {
+    matches!(name, "leader" | "followers" | "gone" | "best")
+}
+
+/// The hosts that a function chooses; before the probe all that it may choose. None for a name that is no choice.
+pub(crate) fn choose(
+    name: &str,
+    hosts: Vec<HostName>,
+    view: Option<&View>,
+) -> Option<Vec<HostName>> {
+    if !is_choice(name) {
+        return None;
+    }
+    let Some(view) = view else {
+        return Some(match name {
+            "first" => hosts.into_iter().take(1).collect(),
+            _ => hosts,
+        });
+    };
+    Some(match name {
+        "first" => hosts.into_iter().take(1).collect(),
+        "leader" => leader(&hosts, view).into_iter().collect(),
+        "followers" => {
+            let lead = leader(&hosts, view);
+            hosts
+                .into_iter()
+                .filter(|h| serving(h, view).is_some() && Some(h) != lead.as_ref())
+                .collect()
+        }
+        "gone" => hosts
+            .into_iter()
+            .filter(|h| matches!(view.hosts.get(h), Some(Err(_))))
+            .collect(),
+        _ => best(&hosts, view).into_iter().collect(),
+    })
+}
+
+fn serving<'a>(host: &HostName, view: &'a View) -> Option<&'a MemberStatus> {
+    match view.cluster.members.get(host) {
+        Some(MemberProbe::Serving(status)) => Some(status),
+        _ => None,
+    }
+}
+
+/// The host whose member says itself that it leads, of the highest term.
+pub(crate) fn leader(hosts: &[HostName], view: &View) -> Option<HostName> {
+    hosts
+        .iter()
+        .filter_map(|h| serving(h, view).map(|s| (h, s)))
+        .filter(|(_, s)| s.leader != 0 && s.leader == s.member_id)
+        .max_by_key(|(_, s)| s.raft_term)
+        .map(|(h, _)| h.clone())
+}
+
+/// Serving, not the leader where another will do, furthest ahead; of equals the first in inventory order.
+fn best(hosts: &[HostName], view: &View) -> Option<HostName> {
+    let lead = leader(hosts, view);
+    hosts
+        .iter()
+        .enumerate()
+        .filter_map(|(at, h)| serving(h, view).map(|s| (at, h, s)))
+        .max_by_key(|(at, h, s)| {
+            (
+                Some(*h) != lead.as_ref() && !s.is_learner,
+                !s.is_learner,
+                s.raft_term,
+                s.raft_applied_index,
+                Reverse(*at),
+            )
+        })
+        .map(|(_, h, _)| h.clone())
+}

@@ -1,0 +1,83 @@
+//! Targets to hosts.
+
+use std::collections::BTreeMap;
+
+use runbook_dsl::checked::Target;
+use runbook_model::host::HostName;
+
+use crate::error::{Fault, Problem};
+use crate::eval::{Scope, depends_on_view, hosts_of};
+use crate::value::Value;
+
+/// Resolves targets in order into `values`. Counts are checked as soon as they can be told.
+pub(crate) fn resolve(
+    targets: &[Target],
+    scope: &Scope<'_>,
+    values: &mut BTreeMap<String, Value>,
+    problems: &mut Vec<Problem>,
+) {
+    for target in targets {
+        let scope = Scope {
+            values: &*values,
+            ..*scope
+        };
+        let name = &target.name.value;
+        let hosts = match hosts_of(&scope, &target.hosts) {
+            Ok(hosts) => hosts,
+            // No such group, and none is fine: the inventory need not even name it.
+            Err(problem)
+                if target.may_be_empty && matches!(*problem.fault, Fault::UnknownGroup { .. }) =>
+            {
+                Vec::new()
+            }
+            Err(problem) => {
+                problems.push(problem);
+                Vec::new()
+            }
+        };
+        let told = scope.view.is_some() || !depends_on_view(&target.hosts.value);
+        if told && problems.is_empty() {
+            problems.extend(count(target, &hosts));
+        }
+        values.insert(name.clone(), Value::Hosts(hosts));
+    }
+}
+
+fn count(target: &Target, hosts: &[HostName]) -> Option<Problem> {
+    let name = &target.name.value;
+    let found = hosts.len();
+    if found == 0 {
+        let empty = Fault::EmptyTarget { name: name.clone() };
+        return (!target.may_be_empty).then(|| Problem::from(empty).at(target.hosts.span));
+    }
+    let allowed = target.counts.is_empty() || target.counts.contains(&(found as u64));
+    (!allowed).then(|| {
+        Problem::from(Fault::TargetCount {
+            name: name.clone(),
+            found,
+            hosts: names(hosts),
+            expected: alternatives(&target.counts),
+        })
+        .at(target.hosts.span)
+    })
+}
+
+/// `a, b, c`.
+pub(crate) fn names(hosts: &[HostName]) -> String {
+    hosts
+        .iter()
+        .map(HostName::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn alternatives(counts: &[u64]) -> String {
+    match counts {
+        [] => "any".to_owned(),
+        [one] => one.to_string(),
+        [all @ .., last] => {
+            let all: Vec<String> = all.iter().map(u64::to_string).collect();
+            format!("{} or {last}", all.join(", "))
+        }
+    }
+}

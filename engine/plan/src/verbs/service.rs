@@ -1,0 +1,171 @@
+//! `service`.
+
+use runbook_model::action::{Action, ProcessSpec, ServiceState};
+use runbook_model::facts::{ProbeRequest, ServiceFacts, ServiceQuery};
+use runbook_model::host::{MemberSpec, ServiceManager};
+use runbook_model::plan::Change;
+
+use super::{Call, Draft, Site, Work, already, changes};
+use crate::error::{Fault, Outcome, shown};
+use crate::member;
+
+/// The word that means the member's own unit, whatever it is called.
+const MEMBER: &str = "etcd";
+
+/// Seconds: nothing starts at once, and nothing may take for ever.
+const WAIT_S: std::ops::RangeInclusive<u64> = 10..=600;
+
+/// Who runs what.
+struct Unit<'a> {
+    name: String,
+    manager: ServiceManager,
+    member: Option<&'a MemberSpec>,
+}
+
+fn unit<'a>(call: &Call<'a>) -> Outcome<Unit<'a>> {
+    let name = call.known("name")?;
+    let name = name.strip_suffix(".service").unwrap_or(&name).to_owned();
+    if let Some(spec) = call.member
+        && (name == MEMBER || name == spec.unit)
+    {
+        return Ok(Unit {
+            name: spec.unit.clone(),
+            manager: spec.manager,
+            member: Some(spec),
+        });
+    }
+    let fine = !name.is_empty()
+        && !name.starts_with('-')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._-@:".contains(c));
+    if !fine {
+        return Err(Fault::UnsafeValue {
+            what: "the unit".to_owned(),
+            host: call.host.to_string(),
+            why: "is no unit's name".to_owned(),
+            value: shown(&name),
+        }
+        .into());
+    }
+    Ok(Unit {
+        name,
+        manager: ServiceManager::Systemd,
+        member: None,
+    })
+}
+
+pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
+    let unit = unit(call)?;
+    let member = unit.member;
+    let run_dir = member
+        .filter(|m| m.manager == ServiceManager::Process)
+        .map(MemberSpec::run_dir);
+    Ok(ProbeRequest {
+        services: vec![ServiceQuery {
+            unit: unit.name,
+            manager: unit.manager,
+            run_dir,
+        }],
+        bin_dirs: member.and_then(|m| m.bin_dir.clone()).into_iter().collect(),
+        ..ProbeRequest::default()
+    })
+}
+
+pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
+    let call = &site.call;
+    let unit = unit(call)?;
+    let state = match call.known("state")?.as_str() {
+        "stopped" => ServiceState::Stopped,
+        "restarted" => ServiceState::Restarted,
+        _ => ServiceState::Running,
+    };
+    let process = unit
+        .member
+        .filter(|m| m.manager == ServiceManager::Process)
+        .map(|m| ProcessSpec {
+            binary: member::binary(m, Some(site.facts), "etcd"),
+            config: m.config.clone(),
+            run_dir: m.run_dir(),
+        });
+    // A plain process has nobody who would start it at boot.
+    let enabled = (call.text("enabled")?.is_some() && process.is_none()).then_some(true);
+    let wait_s = (site.timeout_ms / 1000).clamp(*WAIT_S.start(), *WAIT_S.end());
+    let to = |state, enabled| Action::Service {
+        unit: unit.name.clone(),
+        manager: unit.manager,
+        process: process.clone(),
+        state,
+        enabled,
+        wait_s,
+    };
+    let found = site.facts.services.get(&unit.name);
+    let change = change(found, state, enabled);
+    let undo = match (&change, found) {
+        (Change::None { .. }, _) | (_, None) => Vec::new(),
+        (_, Some(before)) => undo(before, state, enabled)
+            .map(|(state, enabled)| to(state, enabled))
+            .into_iter()
+            .collect(),
+    };
+    let word = match state {
+        ServiceState::Running => "start",
+        ServiceState::Stopped => "stop",
+        ServiceState::Restarted => "restart",
+    };
+    Ok(vec![Draft {
+        summary: format!("{word} {}", unit.name),
+        action: to(state, enabled),
+        change,
+        undo,
+    }]
+    .into())
+}
+
+fn shown_state(found: &ServiceFacts) -> &str {
+    match found.active.as_str() {
+        "active" => "running",
+        "" | "inactive" if found.exists => "stopped",
+        "" | "inactive" => "no such service",
+        other => other,
+    }
+}
+
+fn change(found: Option<&ServiceFacts>, state: ServiceState, enabled: Option<bool>) -> Change {
+    let Some(found) = found else {
+        return Change::Unknown {
+            why: "the service was not looked at".to_owned(),
+        };
+    };
+    let mut parts = Vec::new();
+    let from = shown_state(found);
+    match (state, found.is_running()) {
+        (ServiceState::Running, false) => parts.push(format!("{from} -> running")),
+        (ServiceState::Stopped, true) => parts.push(format!("{from} -> stopped")),
+        (ServiceState::Restarted, _) => parts.push(format!("{from} -> restarted")),
+        _ => {}
+    }
+    if enabled == Some(true) && !found.enabled {
+        parts.push("starts at boot".to_owned());
+    }
+    if !parts.is_empty() {
+        changes(parts.join(", "))
+    } else {
+        already(from)
+    }
+}
+
+/// The state that the service was found in, and whether it started at boot, where that was changed.
+fn undo(
+    before: &ServiceFacts,
+    state: ServiceState,
+    enabled: Option<bool>,
+) -> Option<(ServiceState, Option<bool>)> {
+    let boot = (enabled == Some(true) && !before.enabled).then_some(false);
+    match (state, before.is_running()) {
+        // The service was away for a moment; it is back, and nothing is left to undo.
+        (ServiceState::Restarted, true) => None,
+        (_, true) => Some((ServiceState::Running, boot)),
+        (_, false) => Some((ServiceState::Stopped, boot)),
+    }
+}

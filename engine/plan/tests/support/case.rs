@@ -1,0 +1,206 @@
+//! One case: its folder in, its outcome out.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic as _;
+use runbook_dsl::checked::{CheckedRunbook, SourceText};
+use runbook_dsl::{LoadError, Loader};
+use runbook_inventory::{Inventory, InventorySpec, Overrides, StdFiles};
+use runbook_model::plan::Plan;
+use runbook_model::view::{Needs, View};
+use runbook_plan::{Digest, Files, PlanError, Request, plan, prepare};
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+use super::view;
+
+pub const RUN: &str = "r1";
+
+/// `case.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Name of a shipped runbook, or a file of the case.
+    pub runbook: String,
+    /// Inventory of the case; without, three members over TLS.
+    pub inventory: Option<String>,
+    #[serde(default)]
+    pub arguments: BTreeMap<String, Json>,
+    #[serde(default)]
+    pub overrides: BTreeMap<String, String>,
+    pub limit: Option<String>,
+    /// `bare`, `dead`, `live`.
+    pub base: String,
+    /// Hosts that do not answer.
+    #[serde(default)]
+    pub lost: Vec<String>,
+    /// Merged (RFC 7386) into every host's facts.
+    pub every_host: Option<Json>,
+    /// Merged into the view.
+    pub patch: Option<Json>,
+}
+
+/// Files of this machine, in memory.
+pub struct Memory(pub BTreeMap<String, Digest>);
+
+impl Files for Memory {
+    fn digest(&self, path: &str) -> Result<Digest, String> {
+        self.0
+            .get(path)
+            .cloned()
+            .ok_or_else(|| "No such file".to_owned())
+    }
+    fn exists(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+}
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+struct Templates;
+
+impl Loader for Templates {
+    fn template(&self, name: &str) -> Result<SourceText, LoadError> {
+        let path = root().join("playbooks/templates").join(name);
+        let text = std::fs::read_to_string(path).map_err(|e| LoadError::Unreadable {
+            path: name.to_owned(),
+            reason: e.to_string(),
+        })?;
+        Ok(SourceText {
+            name: format!("embedded:templates/{name}"),
+            text,
+        })
+    }
+}
+
+/// A runbook's text, checked.
+pub fn checked(name: &str, text: String) -> CheckedRunbook {
+    let source = SourceText {
+        name: name.to_owned(),
+        text,
+    };
+    match runbook_dsl::check(source, &Templates) {
+        Ok((checked, _)) => checked,
+        Err(problems) => panic!("{name} does not check: {problems:?}"),
+    }
+}
+
+pub fn shipped(name: &str) -> CheckedRunbook {
+    let path = root().join(format!("playbooks/{name}.etcdrb"));
+    checked(
+        &format!("{name}.etcdrb"),
+        std::fs::read_to_string(path).unwrap(),
+    )
+}
+
+pub fn inventory(path: &Path) -> Inventory {
+    let spec = InventorySpec::new(path.to_str().unwrap());
+    runbook_inventory::load(&[spec], &StdFiles::default()).unwrap()
+}
+
+/// Plans a request on the view that `observe` makes of its needs.
+pub fn run(
+    request: &Request<'_>,
+    observe: impl FnOnce(&Needs) -> View,
+) -> Result<(Plan, View), Vec<PlanError>> {
+    let prepared = prepare(request)?;
+    let view = observe(prepared.needs());
+    let plan = plan(&prepared, &view)?;
+    Ok((plan, view))
+}
+
+impl Case {
+    pub fn read(dir: &Path) -> Self {
+        let text = std::fs::read_to_string(dir.join("case.json")).unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
+    }
+
+    pub fn plan(&self, dir: &Path) -> Result<Plan, Vec<PlanError>> {
+        let checked = if self.runbook.ends_with(".etcdrb") {
+            let text = std::fs::read_to_string(dir.join(&self.runbook)).unwrap();
+            checked(&self.runbook, text)
+        } else {
+            shipped(&self.runbook)
+        };
+        let path = match &self.inventory {
+            Some(name) => dir.join(name),
+            None => dir.join("../three.inv"),
+        };
+        let inventory = inventory(&path);
+        let connection = Overrides::default();
+        let request = Request {
+            checked: &checked,
+            inventory: &inventory,
+            connection: &connection,
+            arguments: &self.arguments,
+            limit: self.limit.as_deref(),
+            overrides: &self.overrides,
+            run: RUN,
+            tool: "0.0.0",
+            files: &Memory(BTreeMap::new()),
+            now: view::NOW,
+        };
+        run(&request, |needs| self.view(needs)).map(|(plan, _)| plan)
+    }
+
+    pub fn view(&self, needs: &Needs) -> View {
+        let view = match self.base.as_str() {
+            "bare" => view::bare(needs),
+            "dead" => view::dead(needs),
+            "live" => view::live(needs),
+            other => panic!("no base `{other}`"),
+        };
+        let mut json = serde_json::to_value(view).unwrap();
+        if let (Some(patch), Some(hosts)) = (&self.every_host, json["hosts"].as_object_mut()) {
+            for host in hosts.values_mut() {
+                merge(&mut host["Ok"], patch);
+            }
+        }
+        if let Some(patch) = &self.patch {
+            merge(&mut json, patch);
+        }
+        let mut view: View = serde_json::from_value(json).unwrap();
+        for host in &self.lost {
+            view::lose(&mut view, host);
+        }
+        view
+    }
+}
+
+fn merge(into: &mut Json, patch: &Json) {
+    match (into, patch) {
+        (Json::Object(into), Json::Object(patch)) => {
+            for (key, value) in patch {
+                if value.is_null() {
+                    into.remove(key);
+                } else {
+                    merge(into.entry(key.clone()).or_insert(Json::Null), value);
+                }
+            }
+        }
+        (into, patch) => *into = patch.clone(),
+    }
+}
+
+/// Errors as a golden shows them: code, text, underlined words, help.
+pub fn errors(errors: &[PlanError]) -> String {
+    let mut out = String::new();
+    for error in errors {
+        let code = error.code().map(|c| c.to_string()).unwrap_or_default();
+        out.push_str(&format!("{code}\n  {error}\n"));
+        if let (Some(source), Some(labels)) = (error.source_code(), error.labels()) {
+            for label in labels {
+                let read = source.read_span(label.inner(), 0, 0).unwrap();
+                let words = String::from_utf8_lossy(read.data()).into_owned();
+                out.push_str(&format!("  at line {}: {words}\n", read.line() + 1));
+            }
+        }
+        if let Some(help) = error.help() {
+            out.push_str(&format!("  help: {help}\n"));
+        }
+    }
+    out
+}
