@@ -199,15 +199,15 @@ impl StepOption {
     pub fn kind(&self) -> &'static str {
         match self {
             StepOption::Parallel | StepOption::Rolling(_) | StepOption::RollingQuorumSafe => {
-                "parallel or rolling"
+                "order among the hosts"
             }
-            StepOption::LeaderLast => "leader last",
-            StepOption::Timeout(_) => "timeout",
-            StepOption::Retry(..) => "retry",
+            StepOption::LeaderLast => "`leader last`",
+            StepOption::Timeout(_) => "`timeout`",
+            StepOption::Retry(..) => "`retry`",
             StepOption::UnreachableFail
             | StepOption::UnreachableWait(_)
-            | StepOption::UnreachableSkip => "on unreachable",
-            StepOption::When(_) => "when",
+            | StepOption::UnreachableSkip => "`on unreachable`",
+            StepOption::When(_) => "`when`",
         }
     }
 }

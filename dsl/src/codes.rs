@@ -68,6 +68,9 @@ codes! {
     Error Unsupported "runbook::parse::unsupported"
         "`import`, `procedure` and `test` are words of a later edition. They are refused rather than ignored, so that no runbook seems to do more than it does."
 
+    Error FormatDiffers "runbook::format::differs"
+        "The formatter parses what it wrote and compares. Here the two differed, so the file was left as it was: a bug of runbook, please report it with the file."
+
     Error MissingAbout "runbook::check::missing_about"
         "`about \"...\"` says in a sentence what the runbook does. It heads every plan, so a reviewer knows what is asked."
     Error MissingEdition "runbook::check::missing_edition"

@@ -10,7 +10,7 @@ use crate::codes::{Code, Severity};
 use crate::span::Span;
 
 /// The texts that a runbook stands on, shared by its diagnostics.
-pub type Sources = Arc<Vec<SourceText>>;
+type Sources = Arc<Vec<SourceText>>;
 
 /// One thing wrong, or doubtful.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl Diagnostic {
     }
 
     /// Binds it to the texts, so that it can be shown.
-    pub(crate) fn with_sources(mut self, sources: &Sources) -> Self {
+    fn with_sources(mut self, sources: &Sources) -> Self {
         let index = self.span().source;
         if index < sources.len() {
             self.source = Some(Named {
@@ -179,6 +179,36 @@ impl miette::Diagnostic for Diagnostic {
         });
         Some(Box::new(labels))
     }
+}
+
+/// Puts diagnostics in the order of their places and gives them the texts that they speak of, so that they can be shown.
+/// `check` has done it; what `parse` and `format` report is bound by their caller, who knows the file's name.
+pub fn bind(mut problems: Vec<Diagnostic>, mut sources: Vec<SourceText>) -> Vec<Diagnostic> {
+    if problems.is_empty() {
+        return problems;
+    }
+    for source in &mut sources {
+        source.text = displayable(&source.text);
+    }
+    let sources = Arc::new(sources);
+    problems.sort_by_key(|d| (d.span().source, d.span().start));
+    problems
+        .into_iter()
+        .map(|d| d.with_sources(&sources))
+        .collect()
+}
+
+/// A text for a terminal: characters that a terminal would obey, or not show, are question marks of the same length.
+fn displayable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if crate::parse::is_hidden(c) {
+            out.extend(std::iter::repeat_n('?', c.len_utf8()));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// A text with its name, whose columns count characters (miette's own count bytes).

@@ -10,10 +10,12 @@ pub mod checked;
 pub mod codes;
 pub mod diagnostic;
 pub mod expr;
+mod format;
 pub mod parse;
 pub mod span;
 mod suggest;
 
 pub use check::{LoadError, Loader, check};
 pub use diagnostic::Diagnostic;
+pub use format::format;
 pub use parse::parse;

@@ -126,13 +126,9 @@ impl Checker<'_> {
             return Some(());
         }
         let shown = self.shown(value.span);
-        let known = words
-            .iter()
-            .map(|w| format!("`{w}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let known = either(words);
         let help = suggest::did_you_mean(&shown, words.iter().copied())
-            .unwrap_or_else(|| format!("{}: {known}", argument.doc));
+            .unwrap_or_else(|| argument.doc.to_owned());
         self.problem(
             Diagnostic::new(
                 Code::UnknownWord,
@@ -186,7 +182,7 @@ impl Checker<'_> {
                 .scope
                 .peek(word)
                 .and_then(|s| s.ty.as_ref())
-                .is_some_and(textual);
+                .is_some_and(|ty| textual(ty) || *ty == Type::Secret);
         if symbol {
             // It is plain what was meant to be read, so it counts as used.
             let declared = self.scope.get(word).map(|s| s.span).unwrap_or_default();
@@ -291,6 +287,15 @@ pub(crate) fn signature(name: &str, arguments: &[Argument]) -> String {
         .map(|a| format!("{}{}", a.name, if a.optional { "?" } else { "" }))
         .collect();
     format!("{name}({})", list.join(", "))
+}
+
+/// "`a`, `b` or `c`".
+fn either(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
+    match quoted.as_slice() {
+        [init @ .., last] if !init.is_empty() => format!("{} or {last}", init.join(", ")),
+        _ => quoted.join(""),
+    }
 }
 
 fn arity(arguments: &[Argument]) -> String {

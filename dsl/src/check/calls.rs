@@ -4,7 +4,7 @@ use super::arguments::Arguments;
 use super::entry::Checker;
 use super::typing::Place;
 use crate::ast;
-use crate::catalogue::{Argument, VERBS, Verb, VerbRow};
+use crate::catalogue::{Argument, ArgumentType, VERBS, Verb, VerbRow};
 use crate::checked::Call;
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
@@ -36,7 +36,7 @@ impl Checker<'_> {
                 .collect::<Vec<_>>()
         });
         let row = self.verb(&call.verb)?.row();
-        let arguments = self.labelled(row, call, span);
+        let arguments = self.labelled(row, call);
         self.flows(row, &arguments, span);
         // The undo's braces are not the call's own text.
         let end = call
@@ -88,27 +88,19 @@ impl Checker<'_> {
     }
 
     /// Arguments by position first, then those after their words.
-    fn labelled(&mut self, row: &'static VerbRow, call: &ast::Call, span: Span) -> Arguments {
+    fn labelled(&mut self, row: &'static VerbRow, call: &ast::Call) -> Arguments {
         let mut arguments = Arguments::new();
-        let mut given = call.arguments.iter().peekable();
-        let mut positional = row
-            .arguments
-            .iter()
-            .filter(|a| a.label.is_none())
-            .peekable();
-        let label_of = |value: &Node<Expr>| match &value.value {
-            Expr::Name(word) => row
-                .arguments
-                .iter()
-                .find(|a| a.label == Some(word.as_str())),
-            _ => None,
-        };
+        let mut seen: Vec<&str> = Vec::new();
+        let mut given = call.arguments.iter();
+        let mut positional = row.arguments.iter().filter(|a| a.label.is_none());
+        let mut next = positional.next();
         while let Some(value) = given.next() {
-            let label = label_of(value);
-            if let Some(argument) = positional.peek().copied()
-                && (!argument.optional || label.is_none())
+            let label = self.label(row, value);
+            if let Some(argument) = next
+                && (label.is_none() || self.is_value(argument, value))
             {
-                positional.next();
+                next = positional.next();
+                seen.push(argument.name);
                 self.put(&mut arguments, argument, value);
                 continue;
             }
@@ -116,34 +108,61 @@ impl Checker<'_> {
                 self.extra(row, value);
                 return arguments;
             };
-            let Some(labelled) = given.next() else {
-                self.problem(
-                    Diagnostic::new(
-                        Code::MissingArgument,
-                        format!("nothing follows `{}`", self.shown(value.span)),
-                        value.span,
-                    )
-                    .label(argument.doc)
-                    .help(format!("write `{}`", usage(row))),
-                );
+            let labelled = given.next();
+            if labelled.is_none() || seen.contains(&argument.name) {
+                self.bad_label(row, argument, value, labelled.is_some());
                 return arguments;
-            };
-            if arguments.contains_key(argument.name) {
-                self.problem(
-                    Diagnostic::new(
-                        Code::ExtraArgument,
-                        format!("`{}` is said twice", self.shown(value.span)),
-                        value.span,
-                    )
-                    .label("second time")
-                    .help("say it once"),
-                );
-                continue;
             }
-            self.put(&mut arguments, argument, labelled);
+            seen.push(argument.name);
+            if let Some(labelled) = labelled {
+                self.put(&mut arguments, argument, labelled);
+            }
         }
-        self.missing(row, call, span);
+        self.missing(row, call, &seen);
         arguments
+    }
+
+    /// The argument that a bare word announces.
+    fn label(&self, row: &'static VerbRow, value: &Node<Expr>) -> Option<&'static Argument> {
+        let Expr::Name(word) = &value.value else {
+            return None;
+        };
+        row.arguments
+            .iter()
+            .find(|a| a.label == Some(word.as_str()))
+    }
+
+    /// Whether a word that could be a label is meant as the value: a parameter called `to`.
+    fn is_value(&self, argument: &Argument, value: &Node<Expr>) -> bool {
+        let Expr::Name(word) = &value.value else {
+            return true;
+        };
+        match argument.ty {
+            ArgumentType::Word(words) => words.contains(&word.as_str()),
+            _ => !argument.optional && self.scope.peek(word).is_some(),
+        }
+    }
+
+    fn bad_label(&mut self, row: &VerbRow, argument: &Argument, at: &Node<Expr>, followed: bool) {
+        let shown = self.shown(at.span);
+        let found = if followed {
+            Diagnostic::new(
+                Code::ExtraArgument,
+                format!("`{shown}` is said twice"),
+                at.span,
+            )
+            .label("second time")
+            .help("say it once")
+        } else {
+            Diagnostic::new(
+                Code::MissingArgument,
+                format!("nothing follows `{shown}`"),
+                at.span,
+            )
+            .label(argument.doc)
+            .help(format!("write `{}`", usage(row)))
+        };
+        self.problem(found);
     }
 
     fn put(&mut self, arguments: &mut Arguments, argument: &'static Argument, value: &Node<Expr>) {
@@ -168,34 +187,25 @@ impl Checker<'_> {
         );
     }
 
-    /// What was not given, judged by count and words: a wrong value has been told already and is not missing.
-    fn missing(&mut self, row: &'static VerbRow, call: &ast::Call, span: Span) {
-        let given = &call.arguments;
-        let positions = row
+    fn missing(&mut self, row: &'static VerbRow, call: &ast::Call, seen: &[&str]) {
+        let absent = row
             .arguments
             .iter()
-            .filter(|a| a.label.is_none() && !a.optional);
-        let said = |label: &str| {
-            given
-                .iter()
-                .any(|v| matches!(&v.value, Expr::Name(word) if word == label))
-        };
-        let absent: Vec<&Argument> = positions
-            .skip(given.len())
-            .chain(
-                row.arguments
-                    .iter()
-                    .filter(|a| !a.optional && a.label.is_some_and(|l| !said(l))),
-            )
-            .collect();
+            .filter(|a| !a.optional && !seen.contains(&a.name));
         for argument in absent {
             let name = argument.label.unwrap_or(argument.name);
-            let end = given.last().map_or(call.verb.span.end, |a| a.span.end);
+            let end = call
+                .arguments
+                .last()
+                .map_or(call.verb.span.end, |a| a.span.end);
             self.problem(
                 Diagnostic::new(
                     Code::MissingArgument,
                     format!("`{}` lacks `{name}`: {}", row.name, argument.doc),
-                    Span { end, ..span },
+                    Span {
+                        end,
+                        ..call.verb.span
+                    },
                 )
                 .label(format!("`{name}` is missing"))
                 .help(format!("write `{}`", usage(row))),
@@ -259,7 +269,6 @@ impl Checker<'_> {
 
 /// `upload SOURCE to DEST [mode MODE] [owner OWNER]`.
 pub(crate) fn usage(row: &VerbRow) -> String {
-    use crate::catalogue::ArgumentType;
     let mut out = row.name.to_owned();
     for argument in row.arguments {
         let value = match argument.ty {

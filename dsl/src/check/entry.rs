@@ -1,13 +1,12 @@
 //! The way through the checker.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::scope::Scope;
 use super::{obligations, unused};
 use crate::checked::{CheckedRunbook, OnFailure, SourceText};
 use crate::codes::Severity;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, bind};
 use crate::parse::parse;
 
 /// Gives the texts that a runbook names. I/O stays with the caller.
@@ -42,7 +41,7 @@ pub fn check(
 ) -> Result<(CheckedRunbook, Vec<Diagnostic>), Vec<Diagnostic>> {
     let file = match parse(&source.text) {
         Ok(file) => file,
-        Err(problems) => return Err(finished(problems, vec![source])),
+        Err(problems) => return Err(bind(problems, vec![source])),
     };
     let mut checker = Checker {
         loader,
@@ -62,21 +61,12 @@ pub fn check(
         sources: sources.clone(),
         ..runbook
     };
-    let problems = finished(problems, sources);
+    let problems = bind(problems, sources);
     if problems.iter().any(|d| d.severity() == Severity::Error) {
         Err(problems)
     } else {
         Ok((runbook, problems))
     }
-}
-
-fn finished(mut problems: Vec<Diagnostic>, sources: Vec<SourceText>) -> Vec<Diagnostic> {
-    let sources = Arc::new(sources);
-    problems.sort_by_key(|d| (d.span().source, d.span().start));
-    problems
-        .into_iter()
-        .map(|d| d.with_sources(&sources))
-        .collect()
 }
 
 /// What the checker knows while it reads a file.

@@ -77,13 +77,13 @@ impl Checker<'_> {
         for text in &require.otherwise {
             self.type_of(text, Place::Once);
         }
-        self.once("else", require.otherwise.iter().map(|o| o.span));
-        self.once("override", require.override_names.iter().map(|o| o.span));
+        self.once("`else`", require.otherwise.iter().map(|o| o.span));
+        self.once("`override`", require.override_names.iter().map(|o| o.span));
         let guard = self.guard(&require.guard)?;
         let override_name = require.override_names.first().cloned();
         if let (true, Some(name)) = (require.warn_only, &override_name) {
             self.problem(
-                Diagnostic::new(Code::Duplicate, "a warning stops nothing", name.span)
+                Diagnostic::new(Code::Misplaced, "a warning stops nothing", name.span)
                     .label("there is nothing to override")
                     .help("drop the `override`, or write `require`"),
             );
@@ -100,8 +100,8 @@ impl Checker<'_> {
         for text in &ensure.otherwise {
             self.type_of(text, Place::Once);
         }
-        self.once("else", ensure.otherwise.iter().map(|o| o.span));
-        self.once("within", ensure.within.iter().map(|o| o.span));
+        self.once("`else`", ensure.otherwise.iter().map(|o| o.span));
+        self.once("`within`", ensure.within.iter().map(|o| o.span));
         let within_ms = ensure.within.first().and_then(|w| self.milliseconds(w));
         let guard = self.guard(&ensure.guard)?;
         Some(GuardUse {
@@ -116,7 +116,7 @@ impl Checker<'_> {
         let spans: Vec<Span> = spans.collect();
         if let [first, second, ..] = spans.as_slice() {
             self.problem(
-                Diagnostic::new(Code::Duplicate, format!("`{what}` is said twice"), *second)
+                Diagnostic::new(Code::Duplicate, format!("{what} is said twice"), *second)
                     .label("second time")
                     .and(*first, "first time")
                     .help("keep one of them"),

@@ -57,10 +57,10 @@ impl Checker<'_> {
         };
         let abouts = spans(|i| matches!(i, ast::Item::About(_)));
         let editions = spans(|i| matches!(i, ast::Item::Edition(_)));
-        self.once("about", abouts.iter().copied());
-        self.once("edition", editions.iter().copied());
+        self.once("`about`", abouts.iter().copied());
+        self.once("`edition`", editions.iter().copied());
         self.once(
-            "on failure",
+            "`on failure`",
             spans(|i| matches!(i, ast::Item::OnFailure(_))).into_iter(),
         );
         if abouts.is_empty() {
@@ -118,7 +118,10 @@ impl Checker<'_> {
             Diagnostic::new(
                 Code::Misplaced,
                 "this is required before the run begins, so it cannot stand after a step",
-                span,
+                Span {
+                    end: require.guard.span.end,
+                    ..span
+                },
             )
             .label("after a step")
             .help(format!(

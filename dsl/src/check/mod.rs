@@ -14,3 +14,4 @@ mod typing;
 mod unused;
 
 pub use entry::{LoadError, Loader, check};
+pub(crate) use typing::spelled;

@@ -347,13 +347,18 @@ fn requires(step: &Step, guard: GuardName, negated: bool) -> bool {
 fn stops_voter(call: &Call) -> bool {
     match call.verb {
         Verb::Archive => true,
-        Verb::Service => is_member_service(call) && !is_word(call, "state", "running"),
+        Verb::Service => {
+            is_member_service(call)
+                && (is_word(call, "state", "stopped") || is_word(call, "state", "restarted"))
+        }
         _ => false,
     }
 }
 
 fn starts_voter(call: &Call) -> bool {
-    call.verb == Verb::Service && is_member_service(call) && !is_word(call, "state", "stopped")
+    call.verb == Verb::Service
+        && is_member_service(call)
+        && (is_word(call, "state", "running") || is_word(call, "state", "restarted"))
 }
 
 fn is_member_service(call: &Call) -> bool {

@@ -92,14 +92,15 @@ impl Checker<'_> {
 
     fn options(&mut self, step: &ast::Step, out: &mut Step) {
         for (i, option) in step.options.iter().enumerate() {
-            let first = step.options[..i]
-                .iter()
-                .find(|o| o.value.kind() == option.value.kind() && option.value.kind() != "when");
+            let first = step.options[..i].iter().find(|o| {
+                o.value.kind() == option.value.kind()
+                    && !matches!(option.value, StepOption::When(_))
+            });
             if let Some(first) = first {
                 self.problem(
                     Diagnostic::new(
                         Code::Duplicate,
-                        format!("`{}` is said twice", option.value.kind()),
+                        format!("{} is said twice", option.value.kind()),
                         option.span,
                     )
                     .label("second time")

@@ -2,10 +2,18 @@
 
 use super::entry::Checker;
 use super::scope::Kind;
-use crate::codes::Code;
+use crate::codes::{Code, Severity};
 use crate::diagnostic::Diagnostic;
 
+/// Says which names nothing reads; not while there are other errors: what they hide may be the use.
 pub(super) fn check(checker: &mut Checker<'_>) {
+    if checker
+        .problems
+        .iter()
+        .any(|d| d.severity() == Severity::Error)
+    {
+        return;
+    }
     let mut found = Vec::new();
     for (name, symbol) in checker.scope.iter() {
         if symbol.used.get() {

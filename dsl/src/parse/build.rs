@@ -116,6 +116,8 @@ impl Builder {
                     any = true;
                     self.unsupported(&pair);
                 }
+                // A file of another kind is told so once, not line by line.
+                _ if any && runbook.is_none() => {}
                 _ => {
                     any = true;
                     self.problem(recover::top(pair.as_str(), span));

@@ -29,7 +29,7 @@ impl Builder {
                 Diagnostic::new(
                     Code::TooDeep,
                     format!("expression has more than {MAX_PARTS} parts"),
-                    place,
+                    operands[MAX_PARTS].span,
                 )
                 .label("too long")
                 .help("name parts of it with `let`"),
@@ -128,7 +128,9 @@ impl Builder {
         };
         value.unwrap_or_else(|| {
             let (message, help) = if kind.is_some() {
-                let why = if digits.len() > 1 && digits.starts_with('0') && kind == Some(Rule::int) {
+                let why = if kind == Some(Rule::duration) {
+                    "a time names its units once, the largest first: `1m30s`"
+                } else if digits.len() > 1 && digits.starts_with('0') && kind == Some(Rule::int) {
                     "a leading 0 makes a number octal, with digits from 0 to 7: `0644`"
                 } else {
                     "numbers fit 64 bits"

@@ -8,7 +8,8 @@ mod text;
 mod words;
 
 pub use build::parse;
-pub(crate) use expr::join;
+pub(crate) use expr::{join, precedence};
+pub(crate) use scan::is_hidden;
 pub(crate) use text::plain;
 
 // The derive makes an undocumented public enum.

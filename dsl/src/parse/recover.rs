@@ -116,7 +116,12 @@ pub(super) fn syntax(error: &Error<Rule>, text: &str, offset: usize) -> Diagnost
 }
 
 /// The same, where the text's end is followed by `end`.
-fn syntax_before(error: &Error<Rule>, text: &str, offset: usize, end: &'static str) -> Diagnostic {
+pub(super) fn syntax_before(
+    error: &Error<Rule>,
+    text: &str,
+    offset: usize,
+    end: &'static str,
+) -> Diagnostic {
     let at = match error.location {
         InputLocation::Pos(p) => p,
         InputLocation::Span((s, _)) => s,
@@ -193,7 +198,7 @@ fn list(wanted: &[&str]) -> Option<String> {
 
 fn help(text: &str, at: usize, found: &str, wanted: &[&str]) -> Option<String> {
     let before = text[..at].trim_end();
-    if found.starts_with('-') && found.len() > 1 {
+    if found.starts_with('-') {
         return Some("subtraction has a blank on both sides: `a - b`".to_owned());
     }
     if found == "=" && before.ends_with(|c: char| c.is_alphanumeric()) {

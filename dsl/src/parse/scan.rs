@@ -21,6 +21,7 @@ pub(super) fn scan(text: &str) -> Scan {
         text,
         at: 0,
         open: Vec::new(),
+        suspect: None,
         out: Scan::default(),
     };
     scanner.run();
@@ -31,6 +32,8 @@ struct Scanner<'a> {
     text: &'a str,
     at: usize,
     open: Vec<(usize, char)>,
+    /// A `{` and the `}` that closes it although it stands further out: the first sign of one forgotten between.
+    suspect: Option<(usize, usize)>,
     out: Scan,
 }
 
@@ -150,8 +153,11 @@ impl Scanner<'_> {
             Some((_, '\0')) => {
                 self.open.pop();
             }
-            Some((_, open)) if partner(open) == c => {
+            Some((place, open)) if partner(open) == c => {
                 self.open.pop();
+                if c == '}' && self.begins_line(at) && self.indent_at(at) < self.indent_at(place) {
+                    self.suspect.get_or_insert((place, at));
+                }
             }
             Some((place, open)) => {
                 // Close the nearest one that fits; if there is none, the mark is a stray.
@@ -177,7 +183,6 @@ impl Scanner<'_> {
                         span(at, at + 1),
                     )
                     .label("no partner")
-                    .and(span(place, place + 1), "this is what is open here")
                     .help("remove it, or open it where it belongs"),
                 };
                 self.problem(diagnostic);
@@ -240,42 +245,50 @@ impl Scanner<'_> {
     }
 
     fn left_open(&mut self) {
-        for (at, open) in std::mem::take(&mut self.open) {
-            if open == '\0' {
-                continue;
-            }
-            let mut diagnostic = Diagnostic::new(
-                Code::UnclosedBracket,
-                format!("`{open}` is not closed"),
-                span(at, at + 1),
-            )
-            .label("opened here")
-            .help(format!("close it with `{}`", partner(open)));
-            if let Some(place) = self.dedent_after(at) {
-                diagnostic = diagnostic.and(
-                    place,
-                    format!("`{}` seems to be missing before this line", partner(open)),
-                );
-            }
-            self.problem(diagnostic);
+        let mut left: Vec<(usize, char)> = std::mem::take(&mut self.open);
+        left.retain(|(_, open)| *open != '\0');
+        // One is missing somewhere within the outermost: the indentation tells where better than the end of the file.
+        if let (Some(first), Some((place, close))) = (left.first().copied(), self.suspect)
+            && first.1 == '{'
+        {
+            left.remove(0);
+            self.problem(
+                Diagnostic::new(
+                    Code::UnclosedBracket,
+                    "`{` is not closed",
+                    span(place, place + 1),
+                )
+                .label("opened here")
+                .and(
+                    span(close, close + 1),
+                    "by its indentation, this closes something further out",
+                )
+                .help("close it with `}`"),
+            );
+        }
+        for (at, open) in left {
+            self.problem(
+                Diagnostic::new(
+                    Code::UnclosedBracket,
+                    format!("`{open}` is not closed"),
+                    span(at, at + 1),
+                )
+                .label("opened here")
+                .help(format!("close it with `{}`", partner(open))),
+            );
         }
     }
 
-    /// First line after `at` that is indented no deeper than the line of `at` and is not a closing brace: where the
-    /// author's eye thinks that the block ended.
-    fn dedent_after(&self, at: usize) -> Option<Span> {
-        let line_start = self.text[..at].rfind('\n').map_or(0, |i| i + 1);
-        let depth = indent(&self.text[line_start..]);
-        let mut start = at + self.text[at..].find('\n')? + 1;
-        for line in self.text[start..].split('\n') {
-            let words = line.trim();
-            if !words.is_empty() && indent(line) <= depth {
-                let from = start + indent(line);
-                return (!words.starts_with('}')).then(|| span(from, from + words.len()));
-            }
-            start += line.len() + 1;
-        }
-        None
+    fn begins_line(&self, at: usize) -> bool {
+        self.text[self.line_start(at)..at].trim().is_empty()
+    }
+
+    fn indent_at(&self, at: usize) -> usize {
+        indent(&self.text[self.line_start(at)..])
+    }
+
+    fn line_start(&self, at: usize) -> usize {
+        self.text[..at].rfind('\n').map_or(0, |i| i + 1)
     }
 
     fn problem(&mut self, diagnostic: Diagnostic) {
@@ -307,7 +320,7 @@ fn quote_help(c: char) -> Option<&'static str> {
 }
 
 /// Control characters other than tab and the line's end; bidirectional overrides; zero-width characters.
-fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }

@@ -85,7 +85,7 @@ impl Reader<'_> {
                 ('{', _) => self.expression(),
                 ('}', _) => {
                     self.problem(
-                        "`}` closes nothing in this text",
+                        ("`}` closes nothing in this text", "no `{` before it"),
                         self.at,
                         self.at + 1,
                         "write `}}` for a brace",
@@ -109,7 +109,10 @@ impl Reader<'_> {
             'r' => self.literal.push('\r'),
             '"' | '\\' => self.literal.push(escaped),
             _ => self.problem(
-                &format!("`\\{escaped}` means nothing in a text"),
+                (
+                    &format!("`\\{escaped}` means nothing in a text"),
+                    "unknown escape",
+                ),
                 self.at,
                 self.at + 1 + escaped.len_utf8(),
                 "a backslash stands before `\"`, `\\`, `n`, `t` or `r`; write `\\\\` for a backslash",
@@ -122,7 +125,7 @@ impl Reader<'_> {
         let open = self.at;
         let Some(length) = self.inner[open..].find('}') else {
             self.problem(
-                "`{` is not closed in this text",
+                ("`{` is not closed in this text", "no `}` follows"),
                 open,
                 open + 1,
                 "close it with `}`, or write `{{` for a brace",
@@ -135,7 +138,7 @@ impl Reader<'_> {
         let offset = self.start + open + 1;
         if inside.trim().is_empty() {
             self.problem(
-                "nothing stands between the braces",
+                ("nothing stands between the braces", "no value"),
                 open,
                 open + length + 1,
                 "name a value, as `{run.id}`, or write `{{}}` for braces",
@@ -144,7 +147,10 @@ impl Reader<'_> {
         }
         if inside.contains('\\') || inside.matches(['(', '[']).count() > super::scan::MAX_DEPTH {
             self.problem(
-                "this expression cannot stand in a text",
+                (
+                    "this expression cannot stand in a text",
+                    "too much for a text",
+                ),
                 open,
                 open + length + 1,
                 "name it with `let` and use the name",
@@ -163,7 +169,7 @@ impl Reader<'_> {
                 }
             }
             Err(error) => {
-                let found = recover::syntax(&error, inside, offset)
+                let found = recover::syntax_before(&error, inside, offset, "`}`")
                     .help("braces hold an expression; write `{{` for a brace itself");
                 self.builder.problem(found);
             }
@@ -177,14 +183,17 @@ impl Reader<'_> {
         }
     }
 
-    fn problem(&mut self, message: &str, from: usize, to: usize, help: &str) {
+    fn problem(&mut self, (message, label): (&str, &str), from: usize, to: usize, help: &str) {
         let span = Span {
             source: 0,
             start: self.start + from,
             end: self.start + to,
         };
-        self.builder
-            .problem(Diagnostic::new(Code::BadText, message, span).help(help));
+        self.builder.problem(
+            Diagnostic::new(Code::BadText, message, span)
+                .label(label)
+                .help(help),
+        );
     }
 }
 

@@ -46,6 +46,7 @@ pub(super) fn word(rule: Rule) -> Option<&'static str> {
         | Rule::field
         | Rule::reserved
         | Rule::word_char
+        | Rule::number_char
         | Rule::label
         | Rule::continued
         | Rule::unsupported
