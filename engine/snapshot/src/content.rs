@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::damage::{Damage, Findings, Place, printable};
 use crate::entries::{Entries, Taken};
-use crate::live::{LiveKeys, Part, Seeds};
+use crate::live::{LiveKeys, Part, Seed};
 use crate::records::{Records, revision_key};
 use crate::source::Bytes;
 use crate::tree::{At, Visitor};
@@ -57,14 +57,14 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    pub(crate) fn new(seeds: Seeds) -> Content {
+    pub(crate) fn new(seed: Seed) -> Content {
         Content {
             crc: 0,
             total_key: 0,
             buckets: Vec::new(),
             seen: [false; BUCKETS.len()],
             in_key: false,
-            records: Records::new(LiveKeys::new(Part::ALL), seeds),
+            records: Records::new(LiveKeys::new(Part::ALL), seed),
             entries: Entries::default(),
         }
     }
@@ -85,8 +85,6 @@ impl Content {
         at: At<'_>,
         findings: &mut Findings,
     ) -> io::Result<()> {
-        let crc = &mut self.crc;
-        value.for_each(|piece| *crc = crc32c::crc32c_append(*crc, piece))?;
         let taken = match value.whole(MOST_ENTRY)? {
             Some(value) => self
                 .entries
@@ -144,6 +142,11 @@ impl Visitor for Content {
         }
     }
 
+    fn data(&mut self, bytes: &Bytes<'_>) -> io::Result<()> {
+        let crc = &mut self.crc;
+        bytes.for_each(|piece| *crc = crc32c::crc32c_append(*crc, piece))
+    }
+
     fn entry(
         &mut self,
         key: &[u8],
@@ -151,7 +154,6 @@ impl Visitor for Content {
         at: At<'_>,
         findings: &mut Findings,
     ) -> io::Result<()> {
-        self.crc = crc32c::crc32c_append(self.crc, key);
         self.total_key += 1;
         if let Some(bucket) = self.buckets.last_mut() {
             bucket.entries += 1;
@@ -160,10 +162,7 @@ impl Visitor for Content {
         if !self.in_key {
             return self.small_entry(key, value, at, findings);
         }
-        let crc = &mut self.crc;
-        self.records.take(key, value, at, findings, |piece| {
-            *crc = crc32c::crc32c_append(*crc, piece);
-        })
+        self.records.take(key, value, at, findings)
     }
 }
 
@@ -173,9 +172,9 @@ pub(crate) struct LiveCount {
 }
 
 impl LiveCount {
-    pub(crate) fn new(part: Part, seeds: Seeds) -> LiveCount {
+    pub(crate) fn new(part: Part, seed: Seed) -> LiveCount {
         LiveCount {
-            records: Records::new(LiveKeys::new(part), seeds),
+            records: Records::new(LiveKeys::new(part), seed),
         }
     }
 }
@@ -192,6 +191,6 @@ impl Visitor for LiveCount {
         at: At<'_>,
         findings: &mut Findings,
     ) -> io::Result<()> {
-        self.records.take(key, value, at, findings, |_| {})
+        self.records.take(key, value, at, findings)
     }
 }

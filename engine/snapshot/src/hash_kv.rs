@@ -9,13 +9,13 @@ use serde::Serialize;
 use crate::damage::{Damage, Findings, Reason, Severity};
 use crate::image::{self, Image, MOST_BYTES};
 use crate::inspect::{ReadError, open};
-use crate::live::{Fingerprint, Part, PlainHasher, Seeds};
+use crate::live::{Fingerprint, Part, PlainHasher, Seed};
 use crate::records::{revision_key, scan};
 use crate::source::{Bytes, ReadAt};
 use crate::tree::{At, Visitor, Walk};
 
-/// Newest records held at once: about 50 MB.
-const MOST_HELD: usize = (1 << 20) / 8 * 7;
+/// Newest records held at once: about 30 MB.
+const MOST_HELD: usize = (1 << 20) / 8 * 7 - 1;
 
 /// A member's `HashKV` answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -135,9 +135,9 @@ fn newest(
     revision: i64,
     compact_revision: i64,
 ) -> Result<(Kept, Bounds), HashKvError> {
-    let seeds = Seeds::default();
+    let seed = Seed::default();
     let find = |part| -> Result<Newest, HashKvError> {
-        let mut newest = Newest::new(revision, compact_revision, part, seeds.clone());
+        let mut newest = Newest::new(revision, compact_revision, part, seed);
         walk(image, &mut newest)?;
         Ok(newest)
     };
@@ -199,7 +199,7 @@ struct Newest {
     revision: i64,
     compact_revision: i64,
     part: Part,
-    seeds: Seeds,
+    seed: Seed,
     in_key: bool,
     ordinal: u64,
     /// Ordinal of the record; only keys alive.
@@ -215,12 +215,12 @@ struct Live {
 }
 
 impl Newest {
-    fn new(revision: i64, compact_revision: i64, part: Part, seeds: Seeds) -> Newest {
+    fn new(revision: i64, compact_revision: i64, part: Part, seed: Seed) -> Newest {
         Newest {
             revision,
             compact_revision,
             part,
-            seeds,
+            seed,
             in_key: false,
             ordinal: 0,
             held: HashMap::default(),
@@ -276,7 +276,7 @@ impl Visitor for Newest {
         if revision.main > self.revision {
             return Ok(());
         }
-        let Ok(record) = scan(value, &self.seeds, |_| {})? else {
+        let Ok(record) = scan(value, &self.seed)? else {
             let what = "it is no mvccpb.KeyValue";
             findings.add(Damage::Record { what }, at.place());
             return Ok(());

@@ -11,7 +11,7 @@ use crate::fit::ServerFit;
 use crate::hash_kv::{HashKv, HashKvError, hash_image};
 use crate::image::{self, Image, LEAST_BYTES, MOST_BYTES, body, check_length, has_trailer};
 use crate::layout::TRAILER;
-use crate::live::{Part, Seeds};
+use crate::live::{Part, Seed};
 use crate::pages::check_free;
 use crate::report::{Database, Report, Verdict};
 use crate::source::ReadAt;
@@ -217,15 +217,15 @@ fn offset(offset: u64) -> Place {
 
 /// Walks the tree, then what the walk left open.
 fn read(image: &Image<'_>, options: &Options, findings: &mut Findings) -> io::Result<Database> {
-    let seeds = Seeds::default();
-    let mut content = Content::new(seeds.clone());
+    let seed = Seed::default();
+    let mut content = Content::new(seed);
     let mut used = Walk::new(image, &mut content, findings).run()?;
     // What hangs below a broken page would only be told again as missing.
     if findings.worst() < Some(Severity::Invalid) {
         check_free(image, &mut used, findings)?;
         content.check_buckets(findings);
     }
-    let total_key_36 = live_keys(image, &content, &seeds)?;
+    let total_key_36 = live_keys(image, &mut content, &seed)?;
     let mut database = describe(image, content, total_key_36, used.count());
     if options.hash_kv && findings.worst() < Some(Severity::Invalid) {
         database.hash_kv = hash_of(image, &database)?;
@@ -233,13 +233,12 @@ fn read(image: &Image<'_>, options: &Options, findings: &mut Findings) -> io::Re
     Ok(database)
 }
 
-fn live_keys(image: &Image<'_>, content: &Content, seeds: &Seeds) -> io::Result<u64> {
-    let bits = content.records.live.part.bits;
-    let mut total = content.records.live.count();
+fn live_keys(image: &Image<'_>, content: &mut Content, seed: &Seed) -> io::Result<u64> {
+    let (mut total, Part { bits, .. }) = content.records.live.count();
     for index in 1..1 << bits {
-        let mut rest = LiveCount::new(Part { bits, index }, seeds.clone());
+        let mut rest = LiveCount::new(Part { bits, index }, *seed);
         Walk::new(image, &mut rest, &mut Findings::new(0)).run()?;
-        total += rest.records.live.count();
+        total += rest.records.live.count().0;
     }
     Ok(total)
 }

@@ -204,7 +204,8 @@ impl<'p> View<'p> {
         (data == *next && end <= self.span).then(|| *next = end)
     }
 
-    fn bytes(&self, from: u64, length: u64) -> Bytes<'p> {
+    /// A stretch of the page, from `from` on.
+    pub(crate) fn bytes(&self, from: u64, length: u64) -> Bytes<'p> {
         let held = usize::try_from(from)
             .ok()
             .zip(usize::try_from(from + length).ok())

@@ -42,6 +42,7 @@ impl Scanner {
     }
 
     /// Takes the next piece of the message.
+    #[inline]
     pub(crate) fn feed(
         &mut self,
         mut piece: &[u8],
@@ -84,6 +85,7 @@ impl Scanner {
         }
     }
 
+    #[inline]
     fn varint(&mut self, piece: &mut &[u8]) -> Result<Option<u64>, NotProtobuf> {
         while let Some((byte, rest)) = piece.split_first() {
             *piece = rest;
@@ -101,6 +103,7 @@ impl Scanner {
         Ok(None)
     }
 
+    #[inline]
     fn integer(&mut self, value: u64, take: &mut impl FnMut(Field<'_>)) -> Result<(), NotProtobuf> {
         self.state = match self.state {
             State::Tag => {

@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use crate::damage::{Damage, Findings};
-use crate::live::{Fingerprint, LiveKeys, Seeds};
+use crate::live::{Fingerprint, KeyHasher, LiveKeys, Seed};
 use crate::protobuf::{Field, NotProtobuf, Scanner};
 use crate::source::Bytes;
 use crate::tree::At;
@@ -48,32 +48,55 @@ pub(crate) struct Record {
     lease: i64,
 }
 
-/// Reads a record in pieces; `also` sees every piece of its bytes.
-pub(crate) fn scan(
-    value: &Bytes<'_>,
-    seeds: &Seeds,
-    mut also: impl FnMut(&[u8]),
-) -> io::Result<Result<Record, NotProtobuf>> {
-    let mut key = seeds.hasher();
-    let mut record = Record {
-        key: Fingerprint(0, 0),
-        key_bytes: 0,
-        value_bytes: 0,
-        create: 0,
-        modified: 0,
-        version: 0,
-        lease: 0,
-    };
-    let mut scanner = Scanner::new();
+/// Reads a record, in pieces where it is long.
+pub(crate) fn scan(value: &Bytes<'_>, seed: &Seed) -> io::Result<Result<Record, NotProtobuf>> {
+    let mut scan = Scan::new(seed);
+    // Most records are held whole; this path is worth a tenth of a walk over small ones.
+    if let Some(held) = value.held {
+        return Ok(scan.feed(held).and_then(|()| scan.finish()));
+    }
     let mut result = Ok(());
     value.for_each(|piece| {
-        also(piece);
-        if result.is_err() {
-            return;
+        if result.is_ok() {
+            result = scan.feed(piece);
         }
-        result = scanner.feed(piece, &mut |field| match field {
+    })?;
+    Ok(result.and_then(|()| scan.finish()))
+}
+
+struct Scan<'s> {
+    seed: &'s Seed,
+    scanner: Scanner,
+    key: KeyHasher,
+    record: Record,
+}
+
+impl<'s> Scan<'s> {
+    fn new(seed: &'s Seed) -> Scan<'s> {
+        let key = seed.hasher();
+        let record = Record {
+            key: key.finish(),
+            key_bytes: 0,
+            value_bytes: 0,
+            create: 0,
+            modified: 0,
+            version: 0,
+            lease: 0,
+        };
+        Scan {
+            seed,
+            scanner: Scanner::new(),
+            key,
+            record,
+        }
+    }
+
+    #[inline]
+    fn feed(&mut self, piece: &[u8]) -> Result<(), NotProtobuf> {
+        let (key, record) = (&mut self.key, &mut self.record);
+        self.scanner.feed(piece, &mut |field| match field {
             Field::Begin { number: 1 } => {
-                key = seeds.hasher();
+                *key = self.seed.hasher();
                 record.key_bytes = 0;
             }
             Field::Piece { number: 1, bytes } => {
@@ -88,10 +111,14 @@ pub(crate) fn scan(
                 }
             }
             _ => {}
-        });
-    })?;
-    record.key = key.finish();
-    Ok(result.and_then(|()| scanner.finish()).map(|()| record))
+        })
+    }
+
+    fn finish(mut self) -> Result<Record, NotProtobuf> {
+        self.scanner.finish()?;
+        self.record.key = self.key.finish();
+        Ok(self.record)
+    }
 }
 
 impl Record {
@@ -159,16 +186,16 @@ pub(crate) struct Records {
     pub(crate) live: LiveKeys,
     /// Main revision of the last entry, 0 without any.
     pub(crate) revision: i64,
-    pub(crate) seeds: Seeds,
+    pub(crate) seed: Seed,
 }
 
 impl Records {
-    pub(crate) fn new(live: LiveKeys, seeds: Seeds) -> Records {
+    pub(crate) fn new(live: LiveKeys, seed: Seed) -> Records {
         Records {
             statistics: KeyStatistics::default(),
             live,
             revision: 0,
-            seeds,
+            seed,
         }
     }
 
@@ -178,9 +205,8 @@ impl Records {
         value: &Bytes<'_>,
         at: At<'_>,
         findings: &mut Findings,
-        also: impl FnMut(&[u8]),
     ) -> io::Result<()> {
-        let scanned = scan(value, &self.seeds, also)?;
+        let scanned = scan(value, &self.seed)?;
         let Some((revision, tombstone)) = revision_key(key) else {
             findings.add(Damage::RevisionKey, at.place());
             return Ok(());

@@ -24,6 +24,11 @@ pub(crate) trait Visitor {
     /// A key of a branch page of that bucket: once the least key of the page below.
     fn separator(&mut self, _key: &[u8], _at: At<'_>, _findings: &mut Findings) {}
 
+    /// All keys and values of a leaf page of that bucket, as they follow each other, once its entries were given.
+    fn data(&mut self, _bytes: &Bytes<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
     /// The next entry of that bucket.
     fn entry(
         &mut self,
@@ -227,10 +232,11 @@ impl<'a, V: Visitor> Walk<'a, V> {
         scope: &mut Scope<'_>,
     ) -> io::Result<Option<u64>> {
         let empty = view.count == 0 && node.depth > 0;
-        let Some(mut next) = view.first_data().filter(|_| !empty) else {
+        let Some(first) = view.first_data().filter(|_| !empty) else {
             self.count(view, scope);
             return Ok(None);
         };
+        let mut next = first;
         for index in 0..view.count {
             let Some(entry) = view.leaf(index, &mut next) else {
                 self.element(view, index, scope);
@@ -261,6 +267,9 @@ impl<'a, V: Visitor> Walk<'a, V> {
                     .findings
                     .add(Damage::ElementFlags { flags }, at.place()),
             }
+        }
+        if scope.bucket.is_some() {
+            self.visitor.data(&view.bytes(first, next - first))?;
         }
         Ok(Some(next))
     }
