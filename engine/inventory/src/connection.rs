@@ -1,6 +1,7 @@
 //! How to reach a host: Ansible's connection variables, read and checked.
 
 use runbook_model::host::{Become, Connection, HostName, Transport};
+use secrecy::SecretString;
 
 use crate::fact::Fact;
 use crate::inventory::{Inventory, is_own};
@@ -115,6 +116,23 @@ impl Inventory {
             r#become,
         };
         Errors::unless_empty(read.typed.problems, connection)
+    }
+
+    /// The password that sudo is to be given, where the inventory has one (which earns a warning).
+    pub fn become_password(&self, host: &HostName) -> Option<SecretString> {
+        let names = [
+            "ansible_become_password",
+            "ansible_become_pass",
+            "ansible_sudo_pass",
+        ];
+        let text = names
+            .iter()
+            .find_map(|n| self.var(host, n).filter(|v| !v.value.is_null()))?;
+        let text = text
+            .value
+            .as_str()
+            .map_or_else(|| text.value.to_string(), str::to_owned);
+        (!text.is_empty() && !crate::typed::is_template(&text)).then(|| SecretString::from(text))
     }
 
     /// Warnings about how this host is reached: passwords in plain text, passwords that are not used.

@@ -268,3 +268,40 @@ fn comma_lists() {
         Some(2222)
     );
 }
+
+#[test]
+fn a_group_that_is_not_there_has_no_members() {
+    let inventory = read("hosts.ini", b"[etcd]\n").unwrap();
+    assert_eq!(
+        inventory.members_of("etcd", &Overrides::default()).unwrap(),
+        []
+    );
+    let errors = inventory
+        .members_of("etdc", &Overrides::default())
+        .unwrap_err();
+    assert_eq!(
+        errors.problems()[0].to_string(),
+        "the inventory: group `etdc` is not defined"
+    );
+    assert_eq!(
+        errors.problems()[0].fact.help().as_deref(),
+        Some("did you mean `etcd`?")
+    );
+}
+
+#[test]
+fn advice_says_each_thing_once() {
+    let inventory = read(
+        "hosts.ini",
+        b"[etcd]\ne[1:3]\n[etcd:vars]\nansible_become_password=x\netcd_dta_dir=/x\n",
+    )
+    .unwrap();
+    assert_eq!(inventory.advice(inventory.hosts()).len(), 2);
+    let password = inventory.become_password(&host("e1"));
+    assert_eq!(
+        password
+            .map(|p| secrecy::ExposeSecret::expose_secret(&p).to_owned())
+            .as_deref(),
+        Some("x")
+    );
+}

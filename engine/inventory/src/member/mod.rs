@@ -82,13 +82,32 @@ impl Inventory {
         }
     }
 
+    /// The warnings of the sources, and those about how these hosts are reached and what they carry; each once.
+    pub fn advice(&self, hosts: &[HostName]) -> Vec<Problem> {
+        let of = |h: &HostName| [self.connection_warnings(h), self.member_warnings(h)].concat();
+        once_each(
+            self.warnings()
+                .iter()
+                .cloned()
+                .chain(hosts.iter().flat_map(of))
+                .collect(),
+        )
+    }
+
     /// The members of a group, checked against each other: no two with one name, one URL, or one directory on one machine.
+    /// A group without hosts gives none; a group that does not exist is an error.
     pub fn members_of(
         &self,
         group: &str,
         overrides: &Overrides,
     ) -> Result<Vec<MemberSpec>, Errors> {
-        let hosts = self.hosts_of(group).unwrap_or_default();
+        let Some(hosts) = self.hosts_of(group) else {
+            let fact = Fact::UndefinedChild {
+                child: show(group),
+                near: nearest(group, self.groups()),
+            };
+            return Err(Problem::new(fact, Place::whole(&Source::new("the inventory", ""))).into());
+        };
         let (mut specs, mut problems) = (Vec::new(), Vec::new());
         for host in &hosts {
             match self.member_spec(host, group, overrides) {
@@ -96,13 +115,7 @@ impl Inventory {
                 Err(errors) => problems.extend(errors.into_problems()),
             }
         }
-        // A variable of a group is wrong once, not once a host.
-        let mut unique: Vec<Problem> = Vec::new();
-        for problem in problems {
-            if !unique.contains(&problem) {
-                unique.push(problem);
-            }
-        }
+        let mut unique = once_each(problems);
         unique.extend(self.clashes(&specs, overrides));
         Errors::unless_empty(unique, specs)
     }
@@ -164,6 +177,15 @@ impl Inventory {
             })
             .collect()
     }
+}
+
+/// A variable of a group is wrong once, not once a host.
+fn once_each(problems: Vec<Problem>) -> Vec<Problem> {
+    let mut seen = std::collections::HashSet::new();
+    problems
+        .into_iter()
+        .filter(|p| seen.insert((p.fact.to_string(), p.place.to_string())))
+        .collect()
 }
 
 fn absent(host: &HostName) -> Problem {
