@@ -17,7 +17,10 @@ pub enum Fault {
     /// A key that wants a passphrase.
     #[error("holds a private key under a passphrase, which etcd cannot read")]
     EncryptedKey,
-    /// Not X.509, or a key of a kind that is not supported.
+    /// A key of a kind that is not supported.
+    #[error("holds no key of EC P-256, EC P-384, RSA or Ed25519")]
+    UnusableKey,
+    /// Not X.509.
     #[error("cannot be decoded: {0}")]
     Malformed(String),
     /// notAfter is past (seconds since the epoch).

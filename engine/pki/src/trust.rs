@@ -155,7 +155,7 @@ pub(crate) fn key_matches(cert_pem: &str, key_pem: &str) -> Result<(), Fault> {
         Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
             Err(Fault::KeyMismatch)
         }
-        Err(other) => Err(Fault::Malformed(other.to_string())),
+        Err(_) => Err(Fault::UnusableKey),
     }
 }
 

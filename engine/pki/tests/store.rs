@@ -378,33 +378,110 @@ fn a_members_name_stays_in_the_directory() {
     assert_eq!(fs::read_dir(dir.path()).expect("dir").count(), 0);
 }
 
+/// As OpenSSL, cfssl and kubeadm make them.
 #[test]
-fn openssl_made_authority_with_a_sec1_key_is_refused_with_the_mend_and_pkcs8_works() {
-    let dir = tempfile::tempdir().expect("temp dir");
-    let sh = |script: &str| {
-        let out = Command::new("sh")
-            .args(["-ec", script])
-            .current_dir(dir.path())
-            .output()
-            .expect("sh");
-        assert!(
-            out.status.success(),
-            "{}",
-            String::from_utf8_lossy(&out.stderr)
+fn authorities_made_elsewhere_issue() {
+    for (make, header) in [
+        (
+            "openssl ecparam -name prime256v1 -genkey -noout -out ca.key",
+            "-----BEGIN EC PRIVATE KEY-----",
+        ),
+        (
+            "openssl ecparam -name secp384r1 -genkey -noout -out ca.key",
+            "-----BEGIN EC PRIVATE KEY-----",
+        ),
+        (
+            "openssl genrsa -traditional -out ca.key 2048",
+            "-----BEGIN RSA PRIVATE KEY-----",
+        ),
+        (
+            "openssl genpkey -algorithm RSA -out ca.key",
+            "-----BEGIN PRIVATE KEY-----",
+        ),
+        (
+            "openssl genpkey -algorithm ed25519 -out ca.key",
+            "-----BEGIN PRIVATE KEY-----",
+        ),
+    ] {
+        let dir = tempfile::tempdir().expect("temp dir");
+        sh(
+            dir.path(),
+            &format!(
+                "{make}
+                openssl req -x509 -new -key ca.key -subj '/C=DE/O=Corp/CN=Corp Root' -days 30 -out ca.crt"
+            ),
         );
-    };
-    sh("openssl ecparam -name prime256v1 -genkey -noout -out ca.key
-        openssl req -x509 -new -key ca.key -subj '/C=DE/O=Corp/CN=Corp Root' -days 30 -out ca.crt");
+        let key = fs::read_to_string(dir.path().join("ca.key")).expect("read");
+        assert!(key.contains(header), "{make}");
+        let members = members();
+        let now = inspect(&fs::read_to_string(dir.path().join("ca.crt")).expect("read"))
+            .expect("inspect")
+            .not_before;
+        let wanted = wanted(dir.path(), &members);
+        let planned = plan(&wanted, now).expect("plan");
+        assert_eq!(planned[0].to_string(), "keep `ca.crt`, which is your own");
+        assert_eq!(ensure(&wanted, now).expect(make).len(), 5);
+        assert_eq!(ensure(&wanted, now).expect(make), Vec::new());
+        sh(
+            dir.path(),
+            "openssl verify -CAfile ca.crt e1/server.crt e2/peer.crt client.crt",
+        );
+        assert_eq!(
+            fs::read_to_string(dir.path().join("ca.key")).expect("read"),
+            key
+        );
+    }
+}
+
+#[test]
+fn an_authority_that_cannot_issue() {
+    let dir = tempfile::tempdir().expect("temp dir");
     let members = members();
-    let now = inspect(&fs::read_to_string(dir.path().join("ca.crt")).expect("read"))
-        .expect("inspect")
-        .not_before;
-    let wanted = wanted(dir.path(), &members);
-    let error = ensure(&wanted, now).expect_err("refused").to_string();
-    assert!(error.contains("openssl pkcs8 -topk8 -nocrypt"), "{error}");
-    sh("openssl pkcs8 -topk8 -nocrypt -in ca.key -out new.key && mv new.key ca.key");
-    assert_eq!(ensure(&wanted, now).expect("ensure").len(), 5);
-    sh("openssl verify -CAfile ca.crt e1/server.crt e2/peer.crt client.crt");
+    let refusal = |make: &str| {
+        sh(dir.path(), make);
+        let now = inspect(&fs::read_to_string(dir.path().join("ca.crt")).expect("read"))
+            .expect("inspect")
+            .not_before;
+        let error = ensure(&wanted(dir.path(), &members), now).expect_err("refused");
+        error
+            .to_string()
+            .replace(&format!("{}/", dir.path().display()), "")
+    };
+    says(
+        &refusal(
+            "openssl ecparam -name secp521r1 -genkey -noout -out ca.key
+             openssl req -x509 -new -key ca.key -subj /CN=Root -days 30 -out ca.crt",
+        ),
+        "`ca.key` holds no key of EC P-256, EC P-384, RSA or Ed25519",
+    );
+    says(
+        &refusal(
+            "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -pass pass:x -out ca.key
+             openssl req -x509 -new -key ca.key -passin pass:x -subj /CN=Root -days 30 -out ca.crt",
+        ),
+        "`ca.key` holds a private key under a passphrase, which etcd cannot read",
+    );
+    says(
+        &refusal(
+            "openssl ecparam -name prime256v1 -genkey -noout -out other.key
+             openssl req -x509 -new -key other.key -subj /CN=Root -days 30 -out ca.crt
+             openssl ecparam -name prime256v1 -genkey -noout -out ca.key",
+        ),
+        "`ca.crt` does not belong to the private key beside it",
+    );
+}
+
+fn sh(dir: &Path, script: &str) {
+    let out = Command::new("sh")
+        .args(["-ec", script])
+        .current_dir(dir)
+        .output()
+        .expect("sh");
+    assert!(
+        out.status.success(),
+        "{script}: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
 }
 
 #[test]

@@ -14,7 +14,10 @@ use runbook_model::cluster::{MemberProbe, MemberQuery, SilentCause};
 use runbook_model::host::MemberSpec;
 use runbook_pki::layout::{Layout, Pair};
 use runbook_pki::{Authority, Key, Leaf, Use};
-use runbook_world::etcd::{Access, AccessError, AccessFiles, NoForward, Routes, member_probe};
+use runbook_world::etcd::{
+    Access, AccessError, AccessFiles, Destination, NoForward, Routes, member_probe, save_snapshot,
+    write_probe,
+};
 use support::{Cluster, Options, now};
 
 const DAY: i64 = 86_400;
@@ -194,6 +197,81 @@ async fn a_member_with_another_authority() {
         detail.starts_with("`MEMBER` refuses `") && detail.contains("it trusts another CA"),
         "{detail}"
     );
+}
+
+/// What can be said without asking anybody.
+#[tokio::test]
+async fn files_that_will_not_be_taken() {
+    let cluster = Cluster::prepare(&Options::default());
+    let at = now();
+    cluster.issue(at);
+    let spec = cluster.specs().remove(0);
+    let root = format!("{}/", spec.control_pki_dir);
+    let said = |at: i64| {
+        let error = access(&spec).check(at).unwrap_err().to_string();
+        error.replace(&root, "")
+    };
+    access(&spec).check(at).unwrap();
+    assert_eq!(access(&spec).client_not_after(), Some(at + 30 * DAY));
+    let ended = rfc3339(at + 30 * DAY);
+    assert_eq!(
+        said(at + 31 * DAY),
+        format!("`client.crt` expired on {ended}")
+    );
+    let begins = rfc3339(at - 300);
+    assert_eq!(
+        said(at - DAY),
+        format!("`ca.crt` is not valid before {begins}")
+    );
+    fs::remove_file(cluster.pki().join("ca.crt")).unwrap();
+    let gone = Access::load(&spec, &AccessFiles::default()).unwrap_err();
+    assert!(
+        gone.to_string()
+            .ends_with("ca.crt`: No such file or directory (os error 2)")
+    );
+    assert!(gone.help().contains("pki_dir"));
+}
+
+/// A restored snapshot may bring authentication back: our client's common name is etcd's root.
+#[tokio::test]
+async fn with_authentication_on() {
+    for version in VERSIONS {
+        let cluster = Cluster::start(&Options {
+            version,
+            ..Options::default()
+        });
+        cluster.etcdctl(0, &["user", "add", "root:secret"]);
+        cluster.etcdctl(0, &["role", "add", "root"]);
+        cluster.etcdctl(0, &["user", "grant-role", "root", "root"]);
+        cluster.etcdctl(0, &["auth", "enable"]);
+        let spec = cluster.specs().remove(0);
+        let routes = Routes::new(NoForward);
+        let query = MemberQuery {
+            hash_at: Some(0),
+            timeout_ms: 5000,
+        };
+        let MemberProbe::Serving(status) =
+            member_probe(&routes, &spec, &access(&spec), query).await
+        else {
+            panic!("serving");
+        };
+        assert_eq!(status.members.map(|m| m.len()), Some(1));
+        assert!(status.hash.is_some());
+        let members = [(spec.clone(), access(&spec))];
+        let limit = Duration::from_secs(10);
+        write_probe(&routes, &members, "r", limit).await.unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let file = out.path().join("backup.db");
+        let destination = Destination {
+            path: &file,
+            replace: false,
+            idle: limit,
+        };
+        let saved = save_snapshot(&routes, &spec, &access(&spec), destination, &mut |_, _| {})
+            .await
+            .unwrap();
+        assert!(saved.manifest.auth_enabled);
+    }
 }
 
 /// Nothing of a key in what may be logged.

@@ -352,6 +352,40 @@ async fn an_address_without_a_host() {
     );
 }
 
+/// A full queue of connections: what comes further is dropped, as by a firewall.
+#[tokio::test]
+async fn a_network_that_drops() {
+    let cluster = Cluster::prepare(&Options {
+        scheme: Scheme::Http,
+        ..Options::default()
+    });
+    let mut spec = cluster.specs().remove(0);
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket
+        .bind(format!("{}:0", spec.address).parse().unwrap())
+        .unwrap();
+    spec.client_port = socket.local_addr().unwrap().port();
+    let _listener = socket.listen(1).unwrap();
+    let target = (spec.address.as_str(), spec.client_port);
+    let mut kept = Vec::new();
+    while let Ok(Ok(stream)) = tokio::time::timeout(
+        Duration::from_millis(200),
+        tokio::net::TcpStream::connect(target),
+    )
+    .await
+    {
+        kept.push(stream);
+    }
+    let (cause, detail) = silence(&spec, 500).await;
+    assert_eq!(
+        (cause, detail.as_str()),
+        (
+            SilentCause::Timeout,
+            "no connection to `MEMBER` within 0.5 s: the host is down or the network drops packets"
+        )
+    );
+}
+
 /// A stand-in for an SSH connection: a Unix socket whose connections come out at the real port.
 struct Pipe {
     dir: tempfile::TempDir,

@@ -317,7 +317,7 @@ async fn from_a_member_without_quorum() {
         cluster.wait_for(2, "/metrics", |m| m.contains("etcd_server_has_leader 0"));
         let alone = &members[2..];
         let begun = Instant::now();
-        let error = write_probe(&routes, alone, "r3", Duration::from_secs(2))
+        let error = write_probe(&routes, alone, "r3", Duration::from_secs(1))
             .await
             .unwrap_err();
         let text = error.to_string();

@@ -90,7 +90,10 @@ fn authority(pair: Pair, now: i64) -> Result<(Finding, Standing), PkiError> {
             let info = inspect(&cert).map_err(at)?;
             let standing = match key {
                 None => Standing::CertificateOnly(trust),
-                Some(key) => Standing::Whole(Box::new(Authority::load(&cert, &key).map_err(at)?)),
+                Some(key) => {
+                    let authority = Authority::load(&cert, &key);
+                    Standing::Whole(Box::new(authority.map_err(|f| of_pair(&pair, f))?))
+                }
             };
             (keep(&info), standing)
         }
@@ -187,7 +190,15 @@ fn judge(
         }),
         Ok(()) => Ok(keep(&info)),
         Err(why) if replaceable => Ok(What::Reissue { why }),
-        Err(fault) => Err(PkiError::of(&pair.cert, fault)),
+        Err(fault) => Err(of_pair(pair, fault)),
+    }
+}
+
+/// What is wrong with a pair is said of the file that it is wrong with.
+fn of_pair(pair: &Pair, fault: Fault) -> PkiError {
+    match fault {
+        Fault::NoKey | Fault::EncryptedKey | Fault::UnusableKey => PkiError::of(&pair.key, fault),
+        fault => PkiError::of(&pair.cert, fault),
     }
 }
 

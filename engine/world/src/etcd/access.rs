@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use runbook_model::host::{MemberSpec, Scheme};
 use runbook_pki::layout::Layout;
-use runbook_pki::{Fault, Trust, certificates};
+use runbook_pki::{Fault, Trust, certificates, inspect_der};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -29,6 +29,7 @@ pub struct Access {
 
 /// The TLS side of an [`Access`].
 pub(crate) struct Tls {
+    pub(crate) ca: PathBuf,
     pub(crate) trust: Trust,
     pub(crate) identity: Option<Identity>,
     pub(crate) server_name: Option<String>,
@@ -87,7 +88,9 @@ impl AccessError {
             AccessError::File { .. } => {
                 "set `pki_dir` in the inventory to the directory with ca.crt, client.crt and client.key, or ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY"
             }
-            AccessError::Unfit { .. } => "put a file there that OpenSSL reads",
+            AccessError::Unfit { .. } => {
+                "put a certificate there that is valid now and issued by the cluster's CA, or check this machine's clock"
+            }
             AccessError::Half { .. } => "a client's certificate and its key go together",
         }
     }
@@ -112,11 +115,37 @@ impl Access {
         let trust = Trust::from_pem(&read(&ca)?).map_err(|fault| unfit(&ca, fault))?;
         Ok(Self {
             tls: Some(Tls {
+                ca,
                 trust,
                 identity: identity(cert, &key)?,
                 server_name: files.server_name.clone(),
             }),
         })
+    }
+
+    /// Whether the files would be taken now (seconds since the epoch), as far as that can be seen here: the CA in force, the
+    /// client's certificate in force, for clients and issued by that CA.
+    pub fn check(&self, now: i64) -> Result<(), AccessError> {
+        let Some(tls) = &self.tls else {
+            return Ok(());
+        };
+        tls.trust
+            .in_force(now)
+            .map_err(|fault| unfit(&tls.ca, fault))?;
+        match &tls.identity {
+            Some(identity) => tls
+                .trust
+                .verify_client(&identity.chain, now)
+                .map_err(|fault| unfit(&identity.path, fault)),
+            None => Ok(()),
+        }
+    }
+
+    /// When the client's certificate ends, seconds since the epoch; none where there is none.
+    pub fn client_not_after(&self) -> Option<i64> {
+        let identity = self.tls.as_ref()?.identity.as_ref()?;
+        let leaf = inspect_der(identity.chain.first()?).ok()?;
+        Some(leaf.not_after)
     }
 }
 
