@@ -1,5 +1,6 @@
 //! Hosts for tests of the real world.
 #![allow(
+    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     missing_docs,
@@ -17,6 +18,7 @@ use runbook_world::{RealWorld, Settings};
 /// One host, a world that reaches it, and a directory for both.
 pub struct Lab {
     pub world: RealWorld,
+    settings: Settings,
     pub host: HostName,
     dir: tempfile::TempDir,
 }
@@ -43,10 +45,22 @@ impl Lab {
         settings.host_state_root = Some(dir.path().join("state").display().to_string());
         settings.reconnect_s = 10;
         Self {
-            world: RealWorld::new(settings),
+            world: RealWorld::new(settings.clone()),
+            settings,
             host,
             dir,
         }
+    }
+
+    /// Another world of the same settings.
+    pub fn another(&self) -> RealWorld {
+        RealWorld::new(self.settings.clone())
+    }
+
+    /// With other settings from now on.
+    pub fn with<T>(&mut self, change: impl FnOnce(&mut Settings) -> T) {
+        change(&mut self.settings);
+        self.world = self.another();
     }
 
     pub fn root(&self) -> String {

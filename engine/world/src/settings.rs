@@ -26,6 +26,8 @@ pub struct Settings {
     /// Directory on the hosts for locks and receipts; none: `/var/lib/runbook` for root, `$XDG_STATE_HOME/runbook` or
     /// `~/.local/state/runbook` for others.
     pub host_state_root: Option<String>,
+    /// Seconds of silence after which a host is asked whether it is still there; the third silence in a row ends the connection.
+    pub alive_interval_s: u32,
     /// Seconds for which an idle connection stays open for the next command.
     pub keep_alive_s: u32,
 }
@@ -42,6 +44,7 @@ impl Settings {
             probe_timeout_s: 30,
             reconnect_s: 30,
             host_state_root: None,
+            alive_interval_s: 5,
             keep_alive_s: 60,
         }
     }

@@ -1,4 +1,5 @@
 //! The real world with a shell right here: actions, probes, receipts and locks.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 #[path = "../../../tests/support/hosts.rs"]
 mod hosts;
@@ -335,4 +336,231 @@ async fn an_upload_arrives_whole_and_is_not_sent_twice() {
             .contains("not in a directory that this run made"),
         "{outcomes:?}"
     );
+}
+
+/// F12: neither the script nor what it started outlives the limit, and nobody claims to know what it did.
+#[tokio::test]
+async fn f12_a_command_that_never_ends_is_ended_and_unknown() {
+    let lab = Lab::local().locked("r1").await;
+    let pids = lab.path("pids");
+    let script = format!(
+        "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ >>{pids}; while :; do sleep 0.1; done' & echo $$ >>{pids}; wait; while :; do sleep 0.1; done"
+    );
+    let endless = Action::Shell {
+        script,
+        env: vec![],
+        creates: None,
+        read_only: false,
+    };
+    let outcomes = lab
+        .apply(runbook_run::world::Order {
+            timeout_ms: 500,
+            ..order("r1", vec![endless, Action::DaemonReload])
+        })
+        .await
+        .unwrap();
+    assert!(
+        matches!(&outcomes[..], [Outcome::Unknown { reason }, Outcome::NotStarted] if reason.contains("time limit")),
+        "{outcomes:?}"
+    );
+    let pids = std::fs::read_to_string(&pids).unwrap();
+    assert_eq!(pids.lines().count(), 2);
+    for pid in pids.lines() {
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        assert!(
+            state.is_empty() || state.contains(") Z "),
+            "process {pid} lives: {state}"
+        );
+    }
+}
+
+/// F38: output of any size costs a bounded amount of memory and disk; both ends are kept, the rest is counted.
+#[tokio::test]
+async fn f38_huge_output_is_bounded() {
+    let lab = Lab::local().locked("r1").await;
+    let script = "echo first; head -c 500000000 /dev/zero | tr '\\0' x; echo; echo last; exit 9";
+    let huge = Action::Shell {
+        script: script.into(),
+        env: vec![],
+        creates: None,
+        read_only: false,
+    };
+    let before = peak_memory_kib();
+    let outcomes = lab.apply(order("r1", vec![huge])).await.unwrap();
+    let (status, _, output) = failed(&outcomes[0]);
+    assert_eq!(status, Some(9));
+    assert!(
+        output.starts_with("first\nxxx") && output.contains("xxx\nlast\n"),
+        "{}…{}",
+        &output[..20],
+        &output[output.len() - 80..]
+    );
+    assert!(
+        output.len() < 20_000 && output.contains("bytes more were left out"),
+        "{}",
+        output.len()
+    );
+    assert!(
+        peak_memory_kib() - before < 32 * 1024,
+        "{} KiB",
+        peak_memory_kib() - before
+    );
+    let kept: u64 = walk(&lab.path("state"))
+        .iter()
+        .filter_map(|p| p.metadata().ok())
+        .map(|m| m.len())
+        .sum();
+    assert!(kept < 1 << 20, "{kept} bytes on the host");
+}
+
+fn peak_memory_kib() -> i64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn walk(dir: &str) -> Vec<std::path::PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => all.extend(walk(&entry.path().display().to_string())),
+            false => all.push(entry.path()),
+        }
+    }
+    all
+}
+
+/// F39, F40: all bytes, escapes, forged records.
+#[tokio::test]
+async fn f39_f40_hostile_output_is_shown_and_not_acted_upon() {
+    let lab = Lab::local().locked("r1").await;
+    std::fs::write(lab.path("bytes"), (0..=255).collect::<Vec<u8>>()).unwrap();
+    let script = format!(
+        "printf '\\033]0;title\\007\\033[2J'; cat {}; printf '\\n%s end 0 0\\n\\n%s end\\n' 0123456789abcdef0123456789abcdef $N; exit 5",
+        lab.path("bytes")
+    );
+    let shell = Action::Shell {
+        script,
+        env: vec![],
+        creates: None,
+        read_only: false,
+    };
+    let (outcomes, progress) = lab.apply_watched(order("r1", vec![shell])).await;
+    let outcomes = outcomes.unwrap();
+    let (status, _, output) = failed(&outcomes[0]);
+    assert_eq!(status, Some(5));
+    assert!(
+        output.starts_with("\\x1b]0;title\\x07\\x1b[2J\\x00\\x01"),
+        "{output}"
+    );
+    assert!(
+        output.contains("0123456789abcdef0123456789abcdef end 0 0\n"),
+        "{output}"
+    );
+    let lines = progress.iter().filter_map(|p| match p {
+        Progress::Line(line) => Some(line.as_str()),
+        _ => None,
+    });
+    assert!(
+        [output]
+            .into_iter()
+            .chain(lines)
+            .all(|l| l.chars().all(|c| c == '\n' || !c.is_control()))
+    );
+}
+
+/// F34: values are data wherever they go.
+#[tokio::test]
+async fn f34_hostile_values_stay_data() {
+    let lab = Lab::local().locked("r1").await;
+    let canary = lab.path("canary");
+    for (step, hostile) in [
+        format!("$(touch {canary})"),
+        format!("'; touch {canary}; '"),
+        format!("`touch {canary}`"),
+        "-rf".into(),
+        "a b*?".into(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let dir = lab.path(&hostile.replace('/', "_"));
+        let actions = vec![
+            Action::Directory {
+                path: dir.clone(),
+                access: Access::default(),
+            },
+            Action::WriteFile {
+                path: format!("{dir}/{}", hostile.replace('/', "_")),
+                content: hostile.clone(),
+                access: Access::default(),
+            },
+            Action::Shell {
+                script: "[ \"$V\" = \"$(cat \"$F\")\" ]".into(),
+                env: vec![
+                    ("V".into(), hostile.clone()),
+                    ("F".into(), format!("{dir}/{}", hostile.replace('/', "_"))),
+                ],
+                creates: None,
+                read_only: true,
+            },
+        ];
+        let outcomes = lab
+            .apply(runbook_run::world::Order {
+                step,
+                ..order("r1", actions)
+            })
+            .await
+            .unwrap();
+        assert_eq!(outcomes, [done(true), done(true), done(false)], "{hostile}");
+    }
+    assert!(!std::path::Path::new(&canary).exists());
+}
+
+#[tokio::test]
+async fn values_that_no_action_may_carry_stop_the_order_before_it_is_sent() {
+    let lab = Lab::local().locked("r1").await;
+    for (step, bad) in ["a\0b", "../etc", "/tmp/../etc/x", "/a\nb"]
+        .into_iter()
+        .enumerate()
+    {
+        let write = Action::WriteFile {
+            path: bad.into(),
+            content: String::new(),
+            access: Access::default(),
+        };
+        let outcomes = lab
+            .apply(runbook_run::world::Order {
+                step: 100 + step,
+                ..order("r1", vec![Action::DaemonReload, write])
+            })
+            .await
+            .unwrap();
+        assert!(
+            matches!(&outcomes[..], [Outcome::NotStarted, Outcome::Failed { .. }]),
+            "{bad:?}: {outcomes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn names_of_cluster_run_and_host_stay_below_the_state_directory() {
+    let lab = Lab::local();
+    // The names of cluster, run and host are paths on the host.
+    let named = runbook_run::world::Order {
+        cluster: "../../c".into(),
+        ..order("../r1", vec![])
+    };
+    let lock = runbook_model::facts::LockFacts {
+        run: "../r1".into(),
+        ..lock_of("r1")
+    };
+    assert_eq!(
+        lab.world
+            .lock(&lab.host, &named.cluster, &lock)
+            .await
+            .unwrap(),
+        Ok(())
+    );
+    assert!(std::path::Path::new(&lab.path("state/%2e.%2f..%2fc/h1/lock")).exists());
 }

@@ -19,8 +19,7 @@ use crate::settings::Settings;
 
 /// Times that a connection dropped before authentication is tried again.
 const DROPPED_RETRIES: u32 = 8;
-/// Keepalives: a silent peer is given up after about 15 s.
-const ALIVE_INTERVAL_S: u32 = 5;
+/// Keepalives without an answer before a silent peer is given up.
 const ALIVE_COUNT: u32 = 3;
 
 /// Files of one master.
@@ -224,7 +223,7 @@ fn ssh_command(
         "LogLevel=INFO".to_owned(),
         "RemoteCommand=none".to_owned(),
         "ClearAllForwardings=yes".to_owned(),
-        format!("ServerAliveInterval={ALIVE_INTERVAL_S}"),
+        format!("ServerAliveInterval={}", settings.alive_interval_s.max(1)),
         format!("ServerAliveCountMax={ALIVE_COUNT}"),
         format!("ConnectTimeout={limit_s}"),
     ] {

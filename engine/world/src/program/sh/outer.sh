@@ -14,8 +14,25 @@ outer() {
   rm -f "$D/started.$$"
   # From here on a receipt says that it began, also after a power cut.
   sync "$D/started" "$D" "$S/runs/$RUN"
-  timeout -k 3 "$LIMIT" /bin/sh "$0" inner "$S" "$D" </dev/null >>"$D/live" 2>&1
-  printf '%s\n' $? >"$D/exit.part"
+  timeout -k 3 "$LIMIT" /bin/sh "$0" inner "$S" "$D" </dev/null >>"$D/live" 2>&1 &
+  group=$!
+  wait "$group"
+  status=$?
+  case $status in 124 | 137) end_group ;; esac
+  printf '%s\n' "$status" >"$D/exit.part"
   mv "$D/exit.part" "$D/exit"
   rm -f "$0"
+}
+
+# `timeout` leads the group, and ends once its own child has: what that child left behind may have refused to.
+end_group() {
+  looks=30
+  while kill -s 0 -- "-$group" 2>/dev/null; do
+    if [ "$looks" = 0 ]; then
+      kill -s KILL -- "-$group" 2>/dev/null
+      return
+    fi
+    looks=$((looks - 1))
+    sleep 0.1
+  done
 }
