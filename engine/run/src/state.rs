@@ -182,7 +182,8 @@ impl Work {
             .any(|o| matches!(o, Outcome::Done { changed: true }))
     }
 
-    fn may_have_changed(&self) -> bool {
+    /// Whether anything was changed, or may have been.
+    pub fn may_have_changed(&self) -> bool {
         self.attempts.values().any(|outcomes| match outcomes {
             None => true,
             Some(outcomes) => outcomes.iter().any(|o| {

@@ -71,6 +71,17 @@ pub enum Progress {
     Transfer(u64, u64),
 }
 
+/// What a host can tell of an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It was never begun here.
+    Never,
+    /// It is still running.
+    Running,
+    /// It is over. [`Outcome::Unknown`]: it was begun, and the host cannot tell how it ended (as after a power cut).
+    Ended(Vec<Outcome>),
+}
+
 /// Changes hosts.
 pub trait World: Observe {
     /// Carries out an order on a host: one outcome an action. The same (run, step, attempt, undo) is never carried out twice on a
@@ -84,19 +95,19 @@ pub trait World: Observe {
         progress: UnboundedSender<Progress>,
     ) -> impl Future<Output = Result<Vec<Outcome>, HostError>> + Send;
 
-    /// What became of an order whose outcome was not heard, by its receipt on the host: waits while it still runs there, at most
-    /// the order's timeout. `None`: it was never begun, and will not be any more. Nothing is carried out by this call.
-    /// [`Outcome::Unknown`]: it was begun, and the host cannot tell how it ended (as after a power cut).
+    /// What has become of an order whose outcome was not heard, by its receipt on the host; answers at once and carries nothing out.
     ///
     /// The default is for worlds that cannot look without carrying out: they apply the order, whose actions converge.
     fn receipt(
         &self,
         host: &HostName,
-        order: Order,
-    ) -> impl Future<Output = Result<Option<Vec<Outcome>>, HostError>> + Send {
+        order: &Order,
+    ) -> impl Future<Output = Result<Receipt, HostError>> + Send {
+        let order = order.clone();
         async move {
             let (progress, _) = tokio::sync::mpsc::unbounded_channel();
-            self.apply(host, order, progress).await.map(Some)
+            let outcomes = self.apply(host, order, progress).await?;
+            Ok(Receipt::Ended(outcomes))
         }
     }
 

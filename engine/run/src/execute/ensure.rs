@@ -1,7 +1,7 @@
 //! Guards on fresh views: checked once before an effect, awaited after it.
 
 use runbook_model::event::Event;
-use runbook_model::guard::{Verdict, evaluate};
+use runbook_model::guard::{Guard, Verdict, evaluate};
 use runbook_model::host::HostName;
 use runbook_model::plan::PlannedGuard;
 use runbook_model::view::{Needs, View};
@@ -27,6 +27,16 @@ pub(super) fn judge(guard: &PlannedGuard, batch: &[HostName], view: &View) -> Ve
     } else {
         verdict
     }
+}
+
+/// A guard on what a step is about to make, without the hosts on which the step has made it.
+pub(super) fn without(mut guard: PlannedGuard, begun: &[HostName]) -> PlannedGuard {
+    if let Guard::ClusterAbsent { members } | Guard::DataDirEmpty { members } = &mut guard.guard
+        && !guard.negated
+    {
+        members.retain(|host| !begun.contains(host));
+    }
+    guard
 }
 
 /// Why a guard did not let the run pass.

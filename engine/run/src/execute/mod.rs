@@ -4,6 +4,7 @@
 mod ensure;
 mod locks;
 mod orders;
+mod pursue;
 mod settle;
 mod step;
 
@@ -182,7 +183,6 @@ impl From<Option<Failure>> for Flow {
 #[derive(Clone, Copy, Debug, Default)]
 struct Tries {
     failed: u32,
-    resent: u32,
     unreachable_since: Option<Instant>,
 }
 
@@ -248,11 +248,11 @@ impl<W: World> Run<W> {
         if let Some(reason) = undo.filter(|_| self.state.rollback.is_none()) {
             self.record(vec![Event::RollbackStarted { reason }])?;
         }
-        if let Some(failure) = self.settle_all().await? {
-            return Ok(match failure {
-                Failure::Interrupted => RunEnd::Interrupted,
-                other => self.end_of(other),
-            });
+        self.glance().await?;
+        if self.state.rollback.is_some()
+            && let Some(failure) = self.settle().await?
+        {
+            return Ok(self.end_of(failure));
         }
         let plan = self.plan.clone();
         loop {

@@ -1,73 +1,62 @@
 //! Sends orders to hosts, at most `forks` at a time: intent kept, order sent, outcome kept.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use runbook_model::action::Outcome;
 use runbook_model::event::Event;
-use runbook_model::facts::HostError;
 use runbook_model::host::HostName;
 use runbook_model::plan::PlanStep;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::task::{JoinError, JoinSet};
 
+use super::pursue::{Answer, Ended, Mode, pursue, unknown};
 use super::{Run, RunError};
 use crate::control::Stop;
 use crate::policy::undo_actions;
-use crate::world::{Order, Progress, World};
+use crate::state::Phase;
+use crate::world::{Order, World};
 
-/// Milliseconds that a host's own deadline is given to be heard of before the order counts as unknown.
-const GRACE_MS: u64 = 30_000;
-
-/// An order's end: outcomes, or why nothing of it was begun.
-type Ended = Result<Vec<Outcome>, HostError>;
-
-struct Answer {
-    host: HostName,
-    ended: Ended,
-    took_ms: u64,
-}
+/// An order to a host, and what to do about it.
+pub(super) type Task = (HostName, Order, Mode);
 
 impl<W: World> Run<W> {
-    /// A host's part of a step: its next attempt, or the last one where that is asked after.
-    pub(super) fn order(
-        &self,
-        step: &PlanStep,
-        host: &HostName,
-        undo: bool,
-        again: bool,
-    ) -> Option<Order> {
+    /// A host's part of a step. What may have been sent already is asked after, under the same number.
+    pub(super) fn task(&self, step: &PlanStep, host: &HostName, undo: bool) -> Option<Task> {
         let work = step.work.iter().find(|w| &w.host == host)?;
-        let state = self.state.steps.get(&step.number)?.host(host);
+        let begun = self.state.steps.get(&step.number);
+        let state = begun.map(|s| s.host(host)).unwrap_or_default();
         let sent = if undo { &state.undo } else { &state.forward };
+        let mode = match sent.phase() {
+            Phase::InFlight => Mode::Follow,
+            Phase::Unknown if !self.options.repeat_unknown => Mode::Follow,
+            _ => Mode::Send,
+        };
         let actions = if undo {
             undo_actions(work, &state.forward)
         } else {
             work.actions.iter().map(|a| a.action.clone()).collect()
         };
-        Some(Order {
+        let order = Order {
             run: self.plan.run.clone(),
             cluster: self.plan.cluster.clone(),
             step: step.number,
-            attempt: if again {
-                sent.last()
-            } else {
-                sent.next_attempt()
+            attempt: match mode {
+                Mode::Follow => sent.last(),
+                Mode::Send => sent.next_attempt(),
             },
             undo,
             actions,
             timeout_ms: step.timeout_ms,
-        })
+        };
+        Some((host.clone(), order, mode))
     }
 
     /// Sends orders and waits for their ends. The operator's first stop lets what runs end and sends no more; the second leaves
     /// what runs as unknown. Hosts to which nothing was sent are not in the answer.
     pub(super) async fn send(
         &mut self,
-        orders: Vec<(HostName, Order)>,
+        tasks: Vec<Task>,
     ) -> Result<BTreeMap<HostName, Ended>, RunError> {
-        let mut waiting: VecDeque<_> = orders.into();
+        let mut waiting: VecDeque<_> = tasks.into();
         let mut running = JoinSet::new();
         let mut in_flight: BTreeMap<HostName, Order> = BTreeMap::new();
         let mut ends = BTreeMap::new();
@@ -86,7 +75,7 @@ impl<W: World> Run<W> {
                 answer = running.join_next() => {
                     let Some(answer) = answer.map(joined) else { continue };
                     if let Some(order) = in_flight.remove(&answer.host) {
-                        self.record(vec![ended(&order, &answer)])?;
+                        self.note(&order, &answer)?;
                         ends.insert(answer.host, answer.ended);
                     }
                 }
@@ -94,7 +83,8 @@ impl<W: World> Run<W> {
                     self.stop_wanted()?;
                     if self.options.stop.now() == Stop::Now {
                         running.abort_all();
-                        return self.leave(in_flight, ends);
+                        self.leave(in_flight, &mut ends)?;
+                        return Ok(ends);
                     }
                 }
             }
@@ -104,7 +94,7 @@ impl<W: World> Run<W> {
     /// Starts as many orders as may run, their intents kept first and together.
     fn fill(
         &mut self,
-        waiting: &mut VecDeque<(HostName, Order)>,
+        waiting: &mut VecDeque<Task>,
         running: &mut JoinSet<Answer>,
         in_flight: &mut BTreeMap<HostName, Order>,
     ) -> Result<(), RunError> {
@@ -113,118 +103,73 @@ impl<W: World> Run<W> {
         }
         let room = self.options.forks.max(1).saturating_sub(running.len());
         let starting: Vec<_> = waiting.drain(..room.min(waiting.len())).collect();
-        if starting.is_empty() {
-            return Ok(());
+        let sent = starting.iter().filter(|(_, _, mode)| *mode == Mode::Send);
+        let intents: Vec<_> = sent.map(|(host, order, _)| intended(host, order)).collect();
+        if !intents.is_empty() {
+            self.record(intents)?;
         }
-        self.record(starting.iter().map(|(h, o)| intended(h, o)).collect())?;
-        for (host, order) in starting {
+        for (host, order, mode) in starting {
             in_flight.insert(host.clone(), order.clone());
             let (world, events) = (self.world.clone(), self.options.events.clone());
-            running.spawn(carry(world, host, order, events));
+            running.spawn(pursue(world, host, order, mode, events));
         }
         Ok(())
+    }
+
+    /// Keeps an order's end, where it tells more than is known.
+    fn note(&mut self, order: &Order, answer: &Answer) -> Result<(), RunError> {
+        let outcomes = match &answer.ended {
+            Ended::Told(outcomes) => outcomes.clone(),
+            Ended::Never | Ended::NotReached(_) => {
+                vec![Outcome::NotStarted; order.actions.len().max(1)]
+            }
+            Ended::Silent(error) => unknown(order, &error.to_string()),
+        };
+        let begun = self.state.steps.get(&order.step);
+        let state = begun.map(|s| s.host(&answer.host)).unwrap_or_default();
+        let work = if order.undo {
+            state.undo
+        } else {
+            state.forward
+        };
+        if work.attempts.get(&order.attempt) == Some(&Some(outcomes.clone())) {
+            return Ok(());
+        }
+        self.record(vec![Event::WorkEnded {
+            step: order.step,
+            host: answer.host.clone(),
+            attempt: order.attempt,
+            undo: order.undo,
+            outcomes,
+            took_ms: answer.took_ms,
+        }])
     }
 
     /// The operator waits no longer: what runs goes on on its hosts, and is unknown here.
     fn leave(
         &mut self,
         in_flight: BTreeMap<HostName, Order>,
-        mut ends: BTreeMap<HostName, Ended>,
-    ) -> Result<BTreeMap<HostName, Ended>, RunError> {
+        ends: &mut BTreeMap<HostName, Ended>,
+    ) -> Result<(), RunError> {
         for (host, order) in in_flight {
             let answer = Answer {
-                ended: Ok(unknown(&order, "the operator did not wait for its end")),
+                ended: Ended::Told(unknown(&order, "the operator did not wait for its end")),
                 host,
                 took_ms: 0,
             };
-            self.record(vec![ended(&order, &answer)])?;
+            self.note(&order, &answer)?;
             ends.insert(answer.host, answer.ended);
         }
-        Ok(ends)
+        Ok(())
     }
 }
 
 /// A task that panicked is a bug of ours: let it be seen.
-fn joined(answer: Result<Answer, tokio::task::JoinError>) -> Answer {
+fn joined(answer: Result<Answer, JoinError>) -> Answer {
     match answer {
         Ok(answer) => answer,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
-}
-
-async fn carry<W: World>(
-    world: Arc<W>,
-    host: HostName,
-    order: Order,
-    events: UnboundedSender<(i64, Event)>,
-) -> Answer {
-    let started = Instant::now();
-    let (sender, receiver) = unbounded_channel();
-    let shown = tokio::spawn(show(
-        world.clone(),
-        host.clone(),
-        order.step,
-        receiver,
-        events,
-    ));
-    let ended = tokio::select! {
-        ended = world.apply(&host, order.clone(), sender) => ended,
-        () = world.sleep(order.timeout_ms.saturating_add(GRACE_MS)) => {
-            Ok(unknown(&order, "no answer came within its time limit"))
-        }
-    };
-    // All of its output comes before its end.
-    let _ = shown.await;
-    Answer {
-        host,
-        ended: ended.map(|outcomes| complete(&order, outcomes)),
-        took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-    }
-}
-
-async fn show<W: World>(
-    world: Arc<W>,
-    host: HostName,
-    step: usize,
-    mut seen: UnboundedReceiver<Progress>,
-    events: UnboundedSender<(i64, Event)>,
-) {
-    while let Some(progress) = seen.recv().await {
-        let host = host.clone();
-        let output = |line, transfer| Event::Output {
-            step,
-            host: host.clone(),
-            line,
-            transfer,
-        };
-        let event = match progress {
-            Progress::Started(action) => Event::ActionStarted { step, host, action },
-            Progress::Line(line) => output(line.chars().take(200).collect(), None),
-            Progress::Transfer(done, all) => output(String::new(), Some((done, all))),
-        };
-        let _ = events.send((world.now_ms(), event));
-    }
-}
-
-fn unknown(order: &Order, reason: &str) -> Vec<Outcome> {
-    let reason = reason.to_owned();
-    vec![Outcome::Unknown { reason }; order.actions.len().max(1)]
-}
-
-/// One outcome an action, whatever the world said: what it left out was not started after a failure, and is unknown otherwise.
-pub(super) fn complete(order: &Order, mut outcomes: Vec<Outcome>) -> Vec<Outcome> {
-    let stopped = outcomes.iter().any(|o| !matches!(o, Outcome::Done { .. }));
-    let rest = if stopped {
-        Outcome::NotStarted
-    } else {
-        Outcome::Unknown {
-            reason: "no outcome was reported".to_owned(),
-        }
-    };
-    if outcomes.len() < order.actions.len() {
-        outcomes.resize(order.actions.len(), rest);
-    }
-    outcomes
 }
 
 fn intended(host: &HostName, order: &Order) -> Event {
@@ -233,29 +178,5 @@ fn intended(host: &HostName, order: &Order) -> Event {
         host: host.clone(),
         attempt: order.attempt,
         undo: order.undo,
-    }
-}
-
-fn ended(order: &Order, answer: &Answer) -> Event {
-    let outcomes = match &answer.ended {
-        Ok(outcomes) => outcomes.clone(),
-        Err(_) => vec![Outcome::NotStarted; order.actions.len().max(1)],
-    };
-    outcome_event(&answer.host, order, outcomes, answer.took_ms)
-}
-
-pub(super) fn outcome_event(
-    host: &HostName,
-    order: &Order,
-    outcomes: Vec<Outcome>,
-    took_ms: u64,
-) -> Event {
-    Event::WorkEnded {
-        step: order.step,
-        host: host.clone(),
-        attempt: order.attempt,
-        undo: order.undo,
-        outcomes,
-        took_ms,
     }
 }

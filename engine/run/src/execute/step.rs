@@ -1,18 +1,19 @@
 //! One step: batches in order, each behind its guards; then what it must have led to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runbook_model::event::{Event, StepEnd};
 use runbook_model::facts::HostError;
 use runbook_model::guard::MEMBER_TIMEOUT_MS;
 use runbook_model::host::HostName;
-use runbook_model::plan::{Change, HostWork, OnUnreachable, PlanStep, Strategy};
+use runbook_model::plan::{Change, HostWork, OnUnreachable, PlanStep, PlannedGuard, Strategy};
 use runbook_model::view::{Needs, View};
 use tokio::time::Instant;
 
+use super::ensure::without;
+use super::pursue::{Ended, Mode};
 use super::{Run, RunError};
 use crate::batch::{Batch, choose, needs_members};
-use crate::control::Stop;
 use crate::lock::held_by;
 use crate::policy::Failure;
 use crate::state::{Phase, StepState};
@@ -20,8 +21,6 @@ use crate::world::World;
 
 /// Milliseconds between looks at a quorum that cannot spare a member, and between tries to reach a host that is waited for.
 const WAIT_MS: u64 = 1_000;
-/// How often an order that never reached its host is sent again before the host counts as unreachable.
-const RESENDS: u32 = 2;
 
 /// What comes before a batch.
 enum Turn {
@@ -102,7 +101,8 @@ impl<W: World> Run<W> {
         self.state.steps.get(&number).is_some_and(begun)
     }
 
-    /// Hosts of the step on which something is left to do. One that failed is tried again before others are begun.
+    /// Hosts of the step on which something is left to do. In a rolling step one that failed, or may be running, comes to its end
+    /// before others are begun.
     fn pending(&self, step: &PlanStep) -> Vec<HostName> {
         let Some(state) = self.state.steps.get(&step.number) else {
             return Vec::new();
@@ -118,10 +118,22 @@ impl<W: World> Run<W> {
             })
             .map(|work| work.host.clone())
             .collect();
+        if step.strategy == Strategy::Parallel {
+            return left;
+        }
         let (begun, fresh): (Vec<_>, Vec<_>) = left
             .into_iter()
             .partition(|h| !state.host(h).forward.attempts.is_empty());
         if begun.is_empty() { fresh } else { begun }
+    }
+
+    /// Hosts of the step on which an order may be running: it is followed, whatever comes first otherwise.
+    fn under_way(&self, step: &PlanStep) -> Vec<HostName> {
+        let unsettled = self.state.unsettled().into_iter();
+        unsettled
+            .filter(|(number, _, undo)| *number == step.number && !undo)
+            .map(|(_, host, _)| host)
+            .collect()
     }
 
     /// The plan found everything so already, and this run has not touched the host since.
@@ -137,7 +149,17 @@ impl<W: World> Run<W> {
         pending: &[HostName],
         waiting: &mut Option<Instant>,
     ) -> Result<Turn, RunError> {
-        let guards: Vec<_> = step.requires.iter().collect();
+        let under_way = self.under_way(step);
+        let fresh: Vec<_> = pending
+            .iter()
+            .filter(|h| !under_way.contains(h))
+            .cloned()
+            .collect();
+        if fresh.is_empty() {
+            return Ok(Turn::Go(under_way));
+        }
+        let guards = self.step_guards(step);
+        let guards: Vec<_> = guards.iter().collect();
         let mut needs = Needs::default();
         if needs_members(step) {
             needs.members = self.plan.members.clone();
@@ -151,22 +173,46 @@ impl<W: World> Run<W> {
                 None => return Ok(Turn::Failed(Failure::Interrupted)),
             }
         };
-        let hosts = match choose(step, pending, &view) {
+        let mut hosts = match choose(step, &fresh, &view) {
             Batch::Hosts(hosts) => hosts,
             Batch::Over => return Ok(Turn::Again),
-            Batch::Wait(why) => {
-                let since = *waiting.get_or_insert_with(Instant::now);
-                if since.elapsed().as_millis() >= u128::from(step.timeout_ms) {
-                    let reason = format!("`rolling quorum-safe`: {why}");
-                    return Ok(Turn::Failed(Failure::Refused(reason)));
-                }
-                self.pause(WAIT_MS).await?;
-                return Ok(Turn::Again);
-            }
+            Batch::Wait(why) => return self.wait_for_quorum(step, why, waiting).await,
         };
         *waiting = None;
         let refused = self.check(Some(step.number), &guards, &hosts, &view)?;
+        hosts.extend(under_way);
         Ok(refused.map_or(Turn::Go(hosts), Turn::Failed))
+    }
+
+    async fn wait_for_quorum(
+        &mut self,
+        step: &PlanStep,
+        why: String,
+        waiting: &mut Option<Instant>,
+    ) -> Result<Turn, RunError> {
+        let since = *waiting.get_or_insert_with(Instant::now);
+        if since.elapsed().as_millis() >= u128::from(step.timeout_ms) {
+            let reason = format!("`rolling quorum-safe`: {why}");
+            return Ok(Turn::Failed(Failure::Refused(reason)));
+        }
+        self.pause(WAIT_MS).await?;
+        Ok(Turn::Again)
+    }
+
+    /// The step's guards as they are to hold before its next hosts: what this very step has changed on others is no reason to
+    /// refuse the rest (a member that it started is not a foreign one).
+    fn step_guards(&self, step: &PlanStep) -> Vec<PlannedGuard> {
+        let begun: Vec<_> = self
+            .state
+            .steps
+            .get(&step.number)
+            .into_iter()
+            .flat_map(|s| &s.hosts)
+            .filter(|(_, h)| h.forward.may_have_changed())
+            .map(|(host, _)| host.clone())
+            .collect();
+        let guards = step.requires.iter().cloned();
+        guards.map(|guard| without(guard, &begun)).collect()
     }
 
     /// Sends a batch its orders and judges what came of them.
@@ -187,34 +233,59 @@ impl<W: World> Run<W> {
                 Err(error) => unreached.insert(host, error),
             };
         }
-        let orders: Vec<_> = hosts
+        let tasks = hosts.iter().filter_map(|h| self.task(step, h, undo));
+        let tasks: Vec<_> = tasks.collect();
+        let followed: BTreeSet<_> = tasks
             .iter()
-            .filter_map(|host| Some((host.clone(), self.order(step, host, undo, false)?)))
+            .filter(|(_, _, mode)| *mode == Mode::Follow)
+            .map(|(host, ..)| host.clone())
             .collect();
-        for (host, ended) in self.send(orders).await? {
-            if let Err(error) = ended {
-                unreached.insert(host, error);
+        let (mut told, mut lost, mut unknown) = (Vec::new(), None, None);
+        for (host, ended) in self.send(tasks).await? {
+            match ended {
+                Ended::Told(_) => told.push(host),
+                // Known now: it is sent in the next round, behind its guards.
+                Ended::Never if followed.contains(&host) => {}
+                Ended::Never => {
+                    let why = format!("nothing that was sent to `{host}` reached it");
+                    lost = Some(Failure::Unreachable(why));
+                }
+                Ended::NotReached(error) => {
+                    unreached.insert(host, error);
+                }
+                Ended::Silent(error) => {
+                    let why = format!("what was begun on `{host}` is not known: {error}");
+                    unknown = unknown.or(Some(why));
+                }
             }
         }
-        if self.options.stop.now() == Stop::Now && !self.state.unsettled().is_empty() {
-            let reason = "the operator stopped the run while work was under way".to_owned();
-            return Ok(Some(Failure::Unknown(reason)));
+        if let Some(why) = unknown.or_else(|| self.unknown(step, undo)) {
+            return Ok(Some(Failure::Unknown(why)));
         }
-        if let Some(failure) = self.settle_all().await? {
-            return Ok(Some(failure));
-        }
-        self.judge_batch(step, &hosts, unreached, undo).await
+        let failure = self.judge_batch(step, &told, unreached, undo).await?;
+        Ok(failure.or(lost))
+    }
+
+    /// An outcome of the step that its host could not tell.
+    fn unknown(&self, step: &PlanStep, undo: bool) -> Option<String> {
+        let state = self.state.steps.get(&step.number)?;
+        state.hosts.iter().find_map(|(host, state)| {
+            let work = if undo { &state.undo } else { &state.forward };
+            let unknown = work.phase() == Phase::Unknown;
+            let why = work.reason().unwrap_or("nothing was heard of it");
+            unknown.then(|| format!("the outcome on `{host}` is not known: {why}"))
+        })
     }
 
     async fn judge_batch(
         &mut self,
         step: &PlanStep,
-        hosts: &[HostName],
+        told: &[HostName],
         unreached: BTreeMap<HostName, HostError>,
         undo: bool,
     ) -> Result<Option<Failure>, RunError> {
         let (mut failed, mut unreachable, mut pause) = (None, None, 0);
-        for host in hosts.iter().filter(|h| !unreached.contains_key(h)) {
+        for host in told {
             match self.retry(step, host, undo) {
                 Ok(ms) => pause = pause.max(ms),
                 Err(failure) => failed = failed.or(Some(failure)),
@@ -249,13 +320,7 @@ impl<W: World> Run<W> {
         let tries = self.tries.entry(key).or_default();
         match work.phase() {
             Phase::Done { .. } => Ok(0),
-            Phase::NotBegun if tries.resent < RESENDS => {
-                tries.resent += 1;
-                Ok(WAIT_MS)
-            }
-            Phase::NotBegun => Err(Failure::Unreachable(format!(
-                "nothing that was sent to `{host}` reached it"
-            ))),
+            // A failure, or what was not begun behind one.
             _ if tries.failed < step.retries => {
                 tries.failed += 1;
                 Ok(step.retry_pause_ms.max(1))

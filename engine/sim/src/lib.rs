@@ -1,0 +1,25 @@
+//! A cluster of etcd members in memory, with faults: another world for the same planner and executor.
+//!
+//! Knows: how hosts, services and etcd members answer what is done to them. Must not know: SSH, etcd's API, terminals, the
+//! language. It is no mock: it keeps the rules that real hosts keep, and a plan that it lets through has kept them too.
+//!
+//! Time is tokio's: in [`run`] the clock jumps to whatever is waited for next.
+
+mod actions;
+mod cluster;
+mod data;
+mod faults;
+mod journal;
+mod model;
+mod probe;
+mod receipts;
+mod service;
+mod setup;
+mod world;
+
+pub use cluster::{MemberData, Store};
+pub use faults::{Fault, Moment, When};
+pub use journal::MemoryJournal;
+pub use model::{ControlFile, DataDir, Effect, File, Host, Model, RunningEtcd, Service};
+pub use setup::{config_text, member_spec, unit_text};
+pub use world::{SimWorld, run};

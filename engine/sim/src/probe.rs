@@ -1,0 +1,257 @@
+//! What hosts and members answer when they are asked.
+
+use runbook_model::cluster::{HashKv, MemberProbe, MemberQuery, MemberStatus, SilentCause};
+use runbook_model::facts::{
+    DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, HostFacts, Listener,
+    ProbeRequest, ServiceFacts,
+};
+use runbook_model::host::{HostName, MemberSpec};
+
+use crate::model::{DataDir, File, Host, Model, RunningEtcd, Service};
+
+impl Model {
+    /// A host's facts.
+    pub(crate) fn facts(&self, name: &HostName, request: &ProbeRequest) -> Option<HostFacts> {
+        let host = self.hosts.get(name)?;
+        let mut facts = HostFacts {
+            machine_id: format!("machine-{name}"),
+            boot_id: format!("boot-{}", host.boot),
+            hostname: name.to_string(),
+            os: "debian 12".to_owned(),
+            arch: "x86_64".to_owned(),
+            cores: 4,
+            memory_bytes: 8 << 30,
+            clock_offset_ms: host.clock_offset_ms,
+            user: "root".to_owned(),
+            has_systemd: true,
+            tools: host.tools.clone(),
+            ..HostFacts::default()
+        };
+        for query in &request.files {
+            facts
+                .files
+                .insert(query.path.clone(), host.file_facts(&query.path));
+        }
+        for path in &request.dirs {
+            facts.dirs.insert(path.clone(), host.dir_facts(path));
+        }
+        for path in &request.disks {
+            let disk = DiskFacts {
+                available: host.disk_free,
+                total: 20 << 30,
+                mount: "/".to_owned(),
+            };
+            facts.disks.insert(path.clone(), disk);
+        }
+        for port in &request.ports {
+            facts.ports.insert(*port, host.listener(*port));
+        }
+        for query in &request.services {
+            let service = host.service_facts(&query.unit);
+            facts.services.insert(query.unit.clone(), service);
+        }
+        for path in &request.data_dirs {
+            facts.data_dirs.insert(path.clone(), host.data_facts(path));
+        }
+        for user in &request.users {
+            let there = host.users.contains(user);
+            facts.users.insert(user.clone(), there);
+        }
+        for package in &request.packages {
+            let version = host.packages.get(package).cloned();
+            facts.packages.insert(package.clone(), version);
+        }
+        facts.etcd_processes = host.processes();
+        facts.lock = request
+            .cluster
+            .as_ref()
+            .and_then(|cluster| host.locks.get(cluster).cloned());
+        Some(facts)
+    }
+
+    /// A member's own answer.
+    pub(crate) fn probe_member(&self, spec: &MemberSpec, query: MemberQuery) -> MemberProbe {
+        let silent = |cause, detail: &str| MemberProbe::Silent {
+            cause,
+            detail: detail.to_owned(),
+        };
+        let Some(host) = self.hosts.get(&spec.host).filter(|h| h.reachable) else {
+            return silent(SilentCause::HostUnreachable, "the host does not answer");
+        };
+        let listens = host.listener(spec.client_port).is_some();
+        let Some(member) = self.running_member(&spec.host).filter(|_| listens) else {
+            return silent(SilentCause::Refused, "connection refused");
+        };
+        let leader = self
+            .leader_of(&spec.host)
+            .and_then(|l| self.running_member(l))
+            .map_or(0, |l| l.member_id);
+        let store = &member.store;
+        let running = host.services.values().find_map(|s| s.etcd.as_ref());
+        MemberProbe::Serving(Box::new(MemberStatus {
+            cluster_id: member.cluster_id,
+            member_id: member.member_id,
+            version: running.map(|r| r.version.clone()).unwrap_or_default(),
+            leader,
+            raft_term: 2,
+            raft_index: store.revision.unsigned_abs(),
+            raft_applied_index: store.revision.unsigned_abs(),
+            db_size: 20_480,
+            db_size_in_use: 16_384,
+            is_learner: member
+                .members
+                .iter()
+                .any(|m| m.id == member.member_id && m.is_learner),
+            revision: store.revision,
+            errors: if leader == 0 {
+                vec!["etcdserver: no leader".to_owned()]
+            } else {
+                Vec::new()
+            },
+            // Linearizable since 3.5: without a leader it would not say.
+            members: (leader != 0).then(|| member.members.clone()),
+            alarms: Vec::new(),
+            hash: query.hash_at.map(|_| HashKv {
+                hash: store.hash(),
+                revision: store.revision,
+                compact_revision: if store.compacted == 0 {
+                    -1
+                } else {
+                    store.compacted
+                },
+            }),
+            certificate_not_after: None,
+            latency_us: host.latency_ms * 2_000,
+        }))
+    }
+}
+
+impl Host {
+    fn running(&self) -> impl Iterator<Item = (&Service, &RunningEtcd)> {
+        self.services
+            .values()
+            .filter(|s| s.running)
+            .filter_map(|s| Some((s, s.etcd.as_ref()?)))
+    }
+
+    /// Who listens on a port.
+    pub(crate) fn listener(&self, port: u16) -> Option<Listener> {
+        self.running()
+            .find(|(_, e)| e.client_port == port || e.peer_port == port)
+            .map(|(service, _)| Listener {
+                command: "etcd".to_owned(),
+                pid: 100 + service.starts,
+            })
+    }
+
+    fn processes(&self) -> Vec<EtcdProcess> {
+        self.running()
+            .map(|(service, etcd)| EtcdProcess {
+                pid: 100 + service.starts,
+                data_dir: Some(etcd.data_dir.clone()),
+            })
+            .collect()
+    }
+
+    fn file_facts(&self, path: &str) -> FileFacts {
+        let Some(file) = self.files.get(path) else {
+            return FileFacts::default();
+        };
+        let File {
+            content,
+            sha256,
+            size,
+            mode,
+            owner,
+            ..
+        } = file.clone();
+        FileFacts {
+            kind: FileKind::File,
+            mode,
+            group: owner.clone(),
+            owner,
+            size,
+            sha256: Some(sha256),
+            content,
+        }
+    }
+
+    fn dir_facts(&self, path: &str) -> DirFacts {
+        let data = self.data.get(path).map(|d| d.owner.clone());
+        match data.or_else(|| self.dirs.get(path).cloned()) {
+            None => DirFacts::default(),
+            Some(owner) => DirFacts {
+                exists: true,
+                mode: 0o755,
+                group: owner.clone(),
+                owner,
+                entries: Vec::new(),
+            },
+        }
+    }
+
+    fn service_facts(&self, unit: &str) -> ServiceFacts {
+        let exists = self.files.contains_key(&unit_path(unit));
+        match self.services.get(unit) {
+            None => ServiceFacts {
+                exists,
+                active: "inactive".to_owned(),
+                ..ServiceFacts::default()
+            },
+            Some(service) => ServiceFacts {
+                exists: true,
+                enabled: service.enabled,
+                active: if service.running {
+                    "active"
+                } else {
+                    "inactive"
+                }
+                .to_owned(),
+                pid: if service.running {
+                    100 + service.starts
+                } else {
+                    0
+                },
+                restarts: 0,
+                sources: Vec::new(),
+            },
+        }
+    }
+
+    fn data_facts(&self, path: &str) -> DataDirFacts {
+        let prefix = format!("{path}.");
+        let mut aside: Vec<_> = self
+            .data
+            .keys()
+            .filter(|p| p.starts_with(&prefix))
+            .cloned()
+            .collect();
+        aside.reverse();
+        let Some(DataDir {
+            owner,
+            member,
+            origin,
+        }) = self.data.get(path)
+        else {
+            return DataDirFacts {
+                aside,
+                ..DataDirFacts::default()
+            };
+        };
+        DataDirFacts {
+            exists: true,
+            empty: member.is_none(),
+            has_member: member.is_some(),
+            bytes: member.as_ref().map_or(0, |_| 20_480),
+            owner: owner.clone(),
+            origin: origin.clone(),
+            aside,
+            mount_point: false,
+        }
+    }
+}
+
+/// Where systemd's own unit file of an administrator stands.
+pub(crate) fn unit_path(unit: &str) -> String {
+    format!("/etc/systemd/system/{unit}.service")
+}

@@ -1,0 +1,279 @@
+//! Services: a unit that is etcd starts only as etcd would.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use runbook_model::action::{Action, ServiceState};
+use runbook_model::cluster::Member;
+use runbook_model::host::HostName;
+use runbook_snapshot::ids;
+use tokio::time::{Instant, sleep};
+
+use crate::actions::Change;
+use crate::cluster::{MemberData, Store};
+use crate::data::members_of;
+use crate::model::{DataDir, Host, Model, RunningEtcd};
+use crate::probe::unit_path;
+use crate::world::SimWorld;
+
+/// Milliseconds that a stop and a start take.
+const STOP_MS: u64 = 200;
+const START_MS: u64 = 300;
+const POLL_MS: u64 = 100;
+
+pub(crate) async fn bring_to(world: &SimWorld, host: &HostName, action: &Action) -> Change {
+    let Action::Service {
+        unit,
+        state,
+        enabled,
+        wait_s,
+        ..
+    } = action
+    else {
+        return Ok(false);
+    };
+    let running = world.with(|m| is_running(m, host, unit));
+    let mut changed = false;
+    if running && *state != ServiceState::Running {
+        sleep(Duration::from_millis(STOP_MS)).await;
+        world.edit(|m| set_running(m, host, unit, false));
+        changed = true;
+    }
+    if *state != ServiceState::Stopped && (!running || *state == ServiceState::Restarted) {
+        sleep(Duration::from_millis(START_MS)).await;
+        world.edit(|m| start(m, host, action))?;
+        changed = true;
+    }
+    if let Some(enabled) = *enabled {
+        changed |= world.edit(|m| set_enabled(m, host, unit, enabled));
+    }
+    if *state != ServiceState::Stopped {
+        ready(world, host, unit, *wait_s).await?;
+    }
+    Ok(changed)
+}
+
+/// systemd's notify: etcd is active once it knows a leader.
+async fn ready(world: &SimWorld, host: &HostName, unit: &str, wait_s: u64) -> Result<(), String> {
+    let limit = Instant::now() + Duration::from_secs(wait_s);
+    loop {
+        let (alive, ready) = world.with(|m| {
+            let alive = is_running(m, host, unit);
+            let etcd = m.hosts.get(host).and_then(|h| h.services.get(unit));
+            let etcd = etcd.is_some_and(|s| s.etcd.is_some());
+            (alive, !etcd || m.leader_of(host).is_some())
+        });
+        if !alive {
+            return Err(format!("`{unit}` stopped again"));
+        }
+        if ready {
+            return Ok(());
+        }
+        if Instant::now() >= limit {
+            return Err(format!("`{unit}` did not become active within {wait_s} s"));
+        }
+        sleep(Duration::from_millis(POLL_MS)).await;
+    }
+}
+
+fn is_running(model: &Model, host: &HostName, unit: &str) -> bool {
+    let service = model.hosts.get(host).and_then(|h| h.services.get(unit));
+    service.is_some_and(|s| s.running)
+}
+
+fn set_running(model: &mut Model, host: &HostName, unit: &str, running: bool) {
+    if let Some(host) = model.hosts.get_mut(host) {
+        let service = host.services.entry(unit.to_owned()).or_default();
+        service.running = running;
+        service.starts += u32::from(running);
+    }
+}
+
+fn set_enabled(model: &mut Model, host: &HostName, unit: &str, enabled: bool) -> bool {
+    let Some(host) = model.hosts.get_mut(host) else {
+        return false;
+    };
+    let service = host.services.entry(unit.to_owned()).or_default();
+    std::mem::replace(&mut service.enabled, enabled) != enabled
+}
+
+fn start(model: &mut Model, name: &HostName, action: &Action) -> Result<(), String> {
+    let Action::Service { unit, process, .. } = action else {
+        return Ok(());
+    };
+    let host = model.hosts.get(name).ok_or("no such host")?;
+    let (binary, config, user) = match process {
+        Some(process) => (process.binary.clone(), process.config.clone(), None),
+        None => match host.files.get(&unit_path(unit)) {
+            Some(file) => parse_unit(file.content.as_deref().unwrap_or_default()),
+            // A unit of the distribution's that is not etcd.
+            None if host.services.get(unit).is_some_and(|s| s.etcd.is_none()) => {
+                set_running(model, name, unit, true);
+                return Ok(());
+            }
+            None => return Err(format!("Unit {unit}.service not found.")),
+        },
+    };
+    let etcd = start_etcd(model, name, &binary, &config, user.as_deref())?;
+    let host = model.hosts.get_mut(name).ok_or("no such host")?;
+    host.services.entry(unit.clone()).or_default().etcd = Some(etcd);
+    set_running(model, name, unit, true);
+    Ok(())
+}
+
+/// Binary, environment file and user of a unit's text.
+fn parse_unit(text: &str) -> (String, String, Option<String>) {
+    let value = |key: &str| {
+        text.lines()
+            .find_map(|l| l.trim().strip_prefix(key)?.strip_prefix('='))
+            .map(|v| v.trim().trim_start_matches('-').to_owned())
+    };
+    let binary = value("ExecStart").unwrap_or_default();
+    let binary = binary.split_whitespace().next().unwrap_or("").to_owned();
+    (
+        binary,
+        value("EnvironmentFile").unwrap_or_default(),
+        value("User"),
+    )
+}
+
+fn parse_env(text: &str) -> BTreeMap<String, String> {
+    text.lines()
+        .filter(|l| !l.trim_start().starts_with('#'))
+        .filter_map(|l| l.trim().split_once('='))
+        .map(|(k, v)| (k.to_owned(), v.trim_matches(['"', '\'']).to_owned()))
+        .collect()
+}
+
+/// What etcd does between being executed and being up; or the words with which it dies.
+fn start_etcd(
+    model: &mut Model,
+    name: &HostName,
+    binary: &str,
+    config: &str,
+    user: Option<&str>,
+) -> Result<RunningEtcd, String> {
+    let host = model.hosts.get(name).ok_or("no such host")?;
+    let tool = host.tools.iter().find(|t| t.path == binary);
+    let version = tool
+        .ok_or_else(|| format!("{binary}: no such file or directory"))?
+        .version
+        .clone();
+    let file = host.files.get(config);
+    let file = file.ok_or_else(|| format!("{config}: no such file or directory"))?;
+    let env = parse_env(file.content.as_deref().unwrap_or_default());
+    let get = |key: &str| env.get(key).cloned().unwrap_or_default();
+    let etcd = RunningEtcd {
+        data_dir: get("ETCD_DATA_DIR"),
+        client_port: port_of(&get("ETCD_LISTEN_CLIENT_URLS"), 2379),
+        peer_port: port_of(&get("ETCD_LISTEN_PEER_URLS"), 2380),
+        version,
+    };
+    for key in ["ETCD_TRUSTED_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"] {
+        if let Some(path) = env.get(key)
+            && !host.files.contains_key(path)
+        {
+            return Err(format!("open {path}: no such file or directory"));
+        }
+    }
+    if host.listener(etcd.client_port).is_some() || host.listener(etcd.peer_port).is_some() {
+        return Err("bind: address already in use".to_owned());
+    }
+    check_owner(host, &etcd.data_dir, user)?;
+    let known = host
+        .data
+        .get(&etcd.data_dir)
+        .and_then(|d| d.member.as_ref());
+    match known.map(|m| (m.cluster_id, m.member_id)) {
+        Some((cluster, member)) => check_not_removed(model, cluster, member)?,
+        None => {
+            let fresh = bootstrap_or_join(model, &env)?;
+            let owner = user.unwrap_or("root").to_owned();
+            let host = model.hosts.get_mut(name).ok_or("no such host")?;
+            let dir = host
+                .data
+                .entry(etcd.data_dir.clone())
+                .or_insert_with(|| DataDir {
+                    owner,
+                    ..DataDir::default()
+                });
+            dir.member = Some(fresh);
+        }
+    }
+    Ok(etcd)
+}
+
+fn check_owner(host: &Host, data_dir: &str, user: Option<&str>) -> Result<(), String> {
+    match (host.data.get(data_dir), user) {
+        (Some(dir), Some(user)) if user != "root" && dir.owner != user => {
+            Err(format!("open {data_dir}/member: permission denied"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_not_removed(model: &Model, cluster: u64, member: u64) -> Result<(), String> {
+    if !model.has_quorum(cluster) {
+        return Ok(());
+    }
+    let up = model.connected(cluster);
+    let listed = up
+        .iter()
+        .filter_map(|h| model.running_member(h))
+        .any(|m| m.members.iter().any(|l| l.id == member));
+    if listed {
+        Ok(())
+    } else {
+        Err("the member has been permanently removed from the cluster".to_owned())
+    }
+}
+
+fn bootstrap_or_join(model: &Model, env: &BTreeMap<String, String>) -> Result<MemberData, String> {
+    let get = |key: &str| env.get(key).map(String::as_str).unwrap_or_default();
+    let initial = get("ETCD_INITIAL_CLUSTER");
+    let token = get("ETCD_INITIAL_CLUSTER_TOKEN");
+    let peer_url = get("ETCD_INITIAL_ADVERTISE_PEER_URLS");
+    if get("ETCD_INITIAL_CLUSTER_STATE") == "existing" {
+        return join(model, peer_url);
+    }
+    let members = members_of(initial, token)?;
+    let own = members
+        .iter()
+        .find(|m| m.name == get("ETCD_NAME") && m.peer_urls.iter().any(|u| u == peer_url));
+    let own = own.ok_or("error validating initial cluster: own name or peer URL is not in it")?;
+    Ok(MemberData {
+        cluster_id: ids::cluster_id(token, initial).map_err(|e| e.to_string())?,
+        member_id: own.id,
+        members: members.clone(),
+        store: Store::empty(),
+    })
+}
+
+/// A running cluster with quorum knows the newcomer by its peer URL.
+fn join(model: &Model, peer_url: &str) -> Result<MemberData, String> {
+    let known = |m: &&Member| m.peer_urls.iter().any(|u| u == peer_url);
+    model
+        .hosts
+        .keys()
+        .filter_map(|h| model.running_member(h))
+        .filter(|m| model.has_quorum(m.cluster_id))
+        .find_map(|m| {
+            let own = m.members.iter().find(known)?;
+            Some(MemberData {
+                member_id: own.id,
+                ..m.clone()
+            })
+        })
+        .ok_or_else(|| {
+            "error validating peerURLs: no cluster could be asked, or none knows this member"
+                .to_owned()
+        })
+}
+
+fn port_of(url: &str, default: u16) -> u16 {
+    let first = url.split(',').next().unwrap_or_default();
+    first
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
+        .unwrap_or(default)
+}

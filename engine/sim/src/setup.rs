@@ -1,0 +1,133 @@
+//! Clusters to begin with.
+
+use std::collections::BTreeMap;
+
+use runbook_model::host::{HostName, Install, MemberSpec, Scheme, ServiceManager};
+use runbook_snapshot::ids;
+
+use crate::actions::{add_tools, text_file};
+use crate::cluster::{MemberData, Store};
+use crate::data::{members_of, snapshot_file};
+use crate::model::{DataDir, Host, Model, RunningEtcd, Service};
+use crate::probe::unit_path;
+
+/// Token of the clusters made here.
+const TOKEN: &str = "first";
+
+/// A plain member on host `etcdN`, plain text, systemd.
+pub fn member_spec(number: usize) -> MemberSpec {
+    let name = format!("etcd{number}");
+    MemberSpec {
+        host: HostName::new(name.clone()),
+        name,
+        cluster: "prod".to_owned(),
+        address: format!("198.18.0.{number}"),
+        scheme: Scheme::Http,
+        client_port: 2379,
+        peer_port: 2380,
+        data_dir: "/var/lib/etcd".to_owned(),
+        pki_dir: "/etc/etcd/pki".to_owned(),
+        config: "/etc/etcd/etcd.conf".to_owned(),
+        unit: "etcd".to_owned(),
+        manager: ServiceManager::Systemd,
+        bin_dir: None,
+        user: "etcd".to_owned(),
+        install: Install::Present,
+        quota_bytes: None,
+        extra: Vec::new(),
+        control_pki_dir: "pki".to_owned(),
+    }
+}
+
+/// A member's environment file.
+pub fn config_text(spec: &MemberSpec, initial_cluster: &str, token: &str, state: &str) -> String {
+    let lines = [
+        ("ETCD_NAME", spec.name.clone()),
+        ("ETCD_DATA_DIR", spec.data_dir.clone()),
+        ("ETCD_LISTEN_CLIENT_URLS", spec.client_url()),
+        ("ETCD_LISTEN_PEER_URLS", spec.peer_url()),
+        ("ETCD_INITIAL_ADVERTISE_PEER_URLS", spec.peer_url()),
+        ("ETCD_INITIAL_CLUSTER", initial_cluster.to_owned()),
+        ("ETCD_INITIAL_CLUSTER_TOKEN", token.to_owned()),
+        ("ETCD_INITIAL_CLUSTER_STATE", state.to_owned()),
+    ];
+    lines.iter().map(|(k, v)| format!("{k}={v}\n")).collect()
+}
+
+/// A member's unit file.
+pub fn unit_text(spec: &MemberSpec) -> String {
+    format!(
+        "[Service]\nUser={}\nEnvironmentFile={}\nExecStart=/usr/bin/etcd\n",
+        spec.user, spec.config
+    )
+}
+
+impl Model {
+    /// Bare hosts for these members: etcd's binaries and user are there, nothing else.
+    pub fn bare(specs: &BTreeMap<HostName, MemberSpec>) -> Self {
+        let mut model = Self::default();
+        for (name, spec) in specs {
+            let mut host = Host::default();
+            add_tools(&mut host, "/usr/bin", "3.5.16");
+            host.users.insert(spec.user.clone());
+            model.hosts.insert(name.clone(), host);
+        }
+        model
+    }
+
+    /// A healthy running cluster of these members, holding `store`.
+    pub fn formed(specs: &BTreeMap<HostName, MemberSpec>, store: &Store) -> Self {
+        let mut model = Self::bare(specs);
+        let initial: Vec<_> = specs
+            .values()
+            .map(|s| format!("{}={}", s.name, s.peer_url()))
+            .collect();
+        let initial = initial.join(",");
+        let members = members_of(&initial, TOKEN).unwrap_or_default();
+        let cluster_id = ids::cluster_id(TOKEN, &initial).unwrap_or_default();
+        for (name, spec) in specs {
+            let Some(host) = model.hosts.get_mut(name) else {
+                continue;
+            };
+            let config = config_text(spec, &initial, TOKEN, "existing");
+            host.files
+                .insert(spec.config.clone(), text_file(&config, 0o644, "root"));
+            let unit = text_file(&unit_text(spec), 0o644, "root");
+            host.files.insert(unit_path(&spec.unit), unit);
+            let id = members.iter().find(|m| m.name == spec.name).map(|m| m.id);
+            let dir = DataDir {
+                owner: spec.user.clone(),
+                member: Some(MemberData {
+                    cluster_id,
+                    member_id: id.unwrap_or_default(),
+                    members: members.clone(),
+                    store: store.clone(),
+                }),
+                origin: None,
+            };
+            host.data.insert(spec.data_dir.clone(), dir);
+            let service = Service {
+                running: true,
+                enabled: true,
+                starts: 1,
+                etcd: Some(RunningEtcd {
+                    data_dir: spec.data_dir.clone(),
+                    client_port: spec.client_port,
+                    peer_port: spec.peer_port,
+                    version: "3.5.16".to_owned(),
+                }),
+            };
+            host.services.insert(spec.unit.clone(), service);
+        }
+        model.elect();
+        model
+    }
+
+    /// Puts a good snapshot file on the control host: its SHA-256.
+    pub fn put_snapshot(&mut self, path: &str, store: Store) -> String {
+        let file = snapshot_file(store);
+        let sha256 = file.sha256.clone();
+        self.control.insert(path.to_owned(), file);
+        sha256
+    }
+}

@@ -1,0 +1,16 @@
+//! Runs in a simulated world: what they promise, under every fault that the simulator knows.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot build its case fails"
+)]
+
+mod crash;
+mod faults;
+mod locks;
+mod plans;
+mod restore;
+mod rollback;
+mod rolling;
+mod stop;
+mod story;

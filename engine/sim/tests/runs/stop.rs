@@ -1,0 +1,115 @@
+//! F07: Ctrl-C in every phase.
+
+use std::sync::Arc;
+
+use runbook_model::event::RunEnd;
+use runbook_run::{Stop, execute};
+use runbook_sim::{Fault, MemoryJournal, Moment, SimWorld, When, run};
+
+use super::plans::*;
+use super::restore::restore_plan;
+
+fn at(number: usize, step: usize) -> When {
+    When {
+        host: host(number),
+        step,
+        undo: false,
+    }
+}
+
+#[test]
+fn the_first_lets_running_work_end_and_begins_nothing() {
+    for step in 1..=7 {
+        run(async {
+            let before = cluster(3);
+            let world = SimWorld::new(before.clone());
+            let desk = desk();
+            let stop = desk.stop.clone();
+            world.at(Moment::Begins(at(2, step)), move |_| {
+                stop.request();
+            });
+            let journal = MemoryJournal::new();
+            let plan = restore_plan(&specs(3), &before);
+            let ledger = Box::new(journal.clone());
+            let done = execute(Arc::new(world.clone()), ledger, plan, desk.options)
+                .await
+                .unwrap();
+            assert_eq!(done.end, RunEnd::Interrupted, "step {step}");
+            assert_eq!(done.state.unsettled(), [], "all that ran was heard of");
+            assert!(world.model().log.iter().all(|e| e.step <= step));
+            no_locks(&world.model());
+            let done = go_on(&world, &journal).await.unwrap();
+            assert_eq!(done.end, RunEnd::Done { changed: true }, "step {step}");
+            nothing_twice(&world.model());
+        });
+    }
+}
+
+#[test]
+fn the_second_stops_at_once_and_what_ran_is_unknown() {
+    for step in 1..=7 {
+        run(async {
+            let before = cluster(3);
+            let world = SimWorld::new(before.clone());
+            world.inject(at(2, step), Fault::Slow { ms: 20_000 });
+            let desk = desk();
+            let stop = desk.stop.clone();
+            world.at(Moment::Begins(at(2, step)), move |_| {
+                stop.request();
+                assert_eq!(stop.request(), Stop::Now);
+            });
+            let journal = MemoryJournal::new();
+            let plan = restore_plan(&specs(3), &before);
+            let ledger = Box::new(journal.clone());
+            let started = tokio::time::Instant::now();
+            let done = execute(Arc::new(world.clone()), ledger, plan, desk.options)
+                .await
+                .unwrap();
+            assert!(started.elapsed().as_secs() < 10, "it did not wait");
+            assert_eq!(done.end.exit_code(), 6, "step {step}: {:?}", done.end);
+            assert_eq!(
+                world.model().hosts[&host(2)].locks.len(),
+                1,
+                "the lock stays"
+            );
+            // The host went on: nothing is orphaned, and nothing is done again.
+            let done = go_on(&world, &journal).await.unwrap();
+            assert_eq!(done.end, RunEnd::Done { changed: true }, "step {step}");
+            nothing_twice(&world.model());
+        });
+    }
+}
+
+#[test]
+fn a_wait_is_cut_short() {
+    run(async {
+        let mut before = cluster(3);
+        before.hosts.get_mut(&host(3)).unwrap().isolated = true;
+        let world = SimWorld::new(before);
+        let desk = desk();
+        let stop = desk.stop.clone();
+        world.at(Moment::Asked(9), move |_| {
+            stop.request();
+        });
+        let mut plan = restart_plan(
+            &specs(3),
+            runbook_model::plan::Strategy::Rolling { batch: 1 },
+        );
+        let runbook_model::plan::PlanItem::Step(step) = &mut plan.items[0] else {
+            unreachable!()
+        };
+        step.work.truncate(1);
+        let journal = MemoryJournal::new();
+        let started = tokio::time::Instant::now();
+        let ledger = Box::new(journal.clone());
+        let done = execute(Arc::new(world.clone()), ledger, plan, desk.options)
+            .await
+            .unwrap();
+        assert_eq!(done.end, RunEnd::Interrupted);
+        assert!(started.elapsed().as_secs() < 40);
+        world.edit(|m| m.hosts.get_mut(&host(3)).unwrap().isolated = false);
+        let done = go_on(&world, &journal).await.unwrap();
+        assert_eq!(done.end, RunEnd::Done { changed: true });
+        nothing_twice(&world.model());
+    });
+}
