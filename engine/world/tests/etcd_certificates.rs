@@ -264,6 +264,7 @@ async fn with_authentication_on() {
         let file = out.path().join("backup.db");
         let destination = Destination {
             path: &file,
+            run: "r",
             replace: false,
             idle: limit,
         };

@@ -12,10 +12,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use runbook_model::cluster::{MemberProbe, MemberQuery, SilentCause};
 use runbook_model::host::{MemberSpec, Scheme};
 use runbook_world::etcd::{
-    Access, AccessFiles, Destination, Manifest, NoForward, Routes, SaveError, Saved, save_snapshot,
-    write_probe,
+    Access, AccessFiles, Destination, Manifest, Members, NoForward, Routes, SaveError, Saved,
+    save_snapshot, write_probe,
 };
 use support::{Cluster, Options};
 
@@ -28,6 +29,7 @@ fn access(spec: &MemberSpec) -> Arc<Access> {
 fn destination(path: &Path) -> Destination<'_> {
     Destination {
         path,
+        run: "r1",
         replace: false,
         idle: Duration::from_secs(10),
     }
@@ -188,6 +190,63 @@ async fn another_file_of_the_name_stays() {
         names(out.path()),
         ["backup.db", "backup.db.json", "other.db.json"]
     );
+}
+
+/// A run that was killed after the file had its name asks again when it is resumed.
+#[tokio::test]
+async fn the_same_run_finds_its_own_file() {
+    let cluster = Cluster::start(&Options::default());
+    let spec = cluster.specs().remove(0);
+    let members = Members::new(NoForward, AccessFiles::default());
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("backup.db");
+    let to = destination(&file);
+    let first = members
+        .save_snapshot(&spec, to, &mut |_, _| {})
+        .await
+        .unwrap();
+    assert!(first.changed);
+    cluster.etcdctl(0, &["put", "a", "1"]);
+    let again = members
+        .save_snapshot(&spec, to, &mut |_, _| {})
+        .await
+        .unwrap();
+    assert!(!again.changed);
+    assert_eq!(again.manifest, first.manifest);
+
+    let other = Destination { run: "r2", ..to };
+    let refused = members
+        .save_snapshot(&spec, other, &mut |_, _| {})
+        .await
+        .unwrap_err();
+    assert!(matches!(refused, SaveError::Exists { .. }), "{refused}");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[5000] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    let damaged = members
+        .save_snapshot(&spec, to, &mut |_, _| {})
+        .await
+        .unwrap_err();
+    assert!(matches!(damaged, SaveError::Exists { .. }), "{damaged}");
+}
+
+#[tokio::test]
+async fn without_certificates_nobody_is_asked() {
+    let cluster = Cluster::prepare(&Options::default());
+    let spec = cluster.specs().remove(0);
+    let members = Members::new(NoForward, AccessFiles::default());
+    let query = MemberQuery::default();
+    let MemberProbe::Silent { cause, detail } = members.probe(&spec, query).await else {
+        panic!("silent");
+    };
+    assert_eq!(cause, SilentCause::NotAsked);
+    assert!(
+        detail.contains("ca.crt`: No such file") && detail.contains("pki_dir"),
+        "{detail}"
+    );
+    let limit = Duration::from_secs(1);
+    let error = members.write_probe(&[spec], limit).await.unwrap_err();
+    assert!(error.to_string().starts_with("cannot read `"), "{error}");
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ const FORMAT: u32 = 1;
 pub struct Manifest {
     /// Version of this form.
     pub format: u32,
+    /// The run that saved it.
+    pub run: String,
     /// The cluster's name in the inventory.
     pub cluster: String,
     /// Cluster id, hex without padding, as etcd prints it.

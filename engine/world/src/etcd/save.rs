@@ -10,7 +10,7 @@ use runbook_snapshot::{Allow, Database, Refused, VerifiedSnapshot};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWriteExt, BufWriter};
 
-use super::access::Access;
+use super::access::{Access, AccessError};
 use super::connection::Connection;
 use super::error::{CallError, Seconds, Silence};
 use super::manifest::Manifest;
@@ -28,6 +28,8 @@ const BUFFER: usize = 1 << 20;
 pub struct Destination<'a> {
     /// The file on the control host; `.part` is put behind its name until it is complete.
     pub path: &'a Path,
+    /// The run that saves it: its own file is recognised when it asks again after a crash.
+    pub run: &'a str,
     /// A file of that name may be replaced.
     pub replace: bool,
     /// How long the stream may stand still.
@@ -44,11 +46,16 @@ pub struct Saved {
     pub manifest: Manifest,
     /// The file as verification saw it.
     pub snapshot: VerifiedSnapshot,
+    /// False where this run had saved it before.
+    pub changed: bool,
 }
 
 /// Why there is no snapshot. Nothing of it is left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
+    /// There is nothing to call the member with.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// A file of that name is there.
     #[error("`{}` is there already", path.display())]
     Exists {
@@ -123,6 +130,7 @@ impl SaveError {
     /// What to do about it.
     pub fn help(&self) -> &'static str {
         match self {
+            SaveError::Access(error) => error.help(),
             SaveError::Exists { .. } => "name another file, or move that one away first",
             SaveError::Call { .. } => "ask another member: any that answers will do, a learner too",
             SaveError::Stalled { .. } => {
@@ -147,9 +155,7 @@ pub async fn save_snapshot<F: Forward>(
     progress: Bytes<'_>,
 ) -> Result<Saved, SaveError> {
     if destination.path.exists() && !destination.replace {
-        return Err(SaveError::Exists {
-            path: destination.path.to_owned(),
-        });
+        return standing(destination).await;
     }
     let failed = |source: CallError| SaveError::Call {
         member: spec.name.clone(),
@@ -185,6 +191,7 @@ pub async fn save_snapshot<F: Forward>(
     let proven = compare(&connection, spec, part.path(), database).await?;
     let manifest = Manifest {
         format: Manifest::format(),
+        run: destination.run.to_owned(),
         cluster: spec.cluster.clone(),
         cluster_id: format!("{:x}", status.header().map_or(0, |h| h.cluster_id())),
         member: spec.name.clone(),
@@ -200,7 +207,33 @@ pub async fn save_snapshot<F: Forward>(
         proven_by_member: proven,
     };
     part.finish(destination.path, destination.replace, &manifest)?;
-    Ok(Saved { manifest, snapshot })
+    Ok(Saved {
+        manifest,
+        snapshot,
+        changed: true,
+    })
+}
+
+/// The file that is there already, if it is this run's own and still whole.
+async fn standing(destination: Destination<'_>) -> Result<Saved, SaveError> {
+    let path = destination.path.to_owned();
+    let exists = || SaveError::Exists {
+        path: destination.path.to_owned(),
+    };
+    let manifest = Manifest::load(&path)
+        .filter(|manifest| manifest.run == destination.run)
+        .ok_or_else(exists)?;
+    let sha256 = runbook_snapshot::parse_sha256(&manifest.sha256).map_err(|_| exists())?;
+    let snapshot = blocking(destination.path, move || {
+        runbook_snapshot::verify(&path, Some(&sha256), Allow::default())
+    })
+    .await?
+    .map_err(|_| exists())?;
+    Ok(Saved {
+        manifest,
+        snapshot,
+        changed: false,
+    })
 }
 
 /// Takes the stream into the file and returns its SHA-256.

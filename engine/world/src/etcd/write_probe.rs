@@ -7,7 +7,7 @@ use std::time::Duration;
 use runbook_model::host::MemberSpec;
 use tokio::time::Instant;
 
-use super::access::Access;
+use super::access::{Access, AccessError};
 use super::connection::Connection;
 use super::error::CallError;
 use super::route::{Forward, Routes};
@@ -20,8 +20,11 @@ const TRY_LIMIT: Duration = Duration::from_secs(8);
 const DELETE_LIMIT: Duration = Duration::from_secs(2);
 
 /// Why the probe did not pass.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum WriteProbeError {
+    /// There is nothing to call a member with.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// There is nobody to ask.
     #[error("no member to write through")]
     NoMembers,
