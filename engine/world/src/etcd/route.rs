@@ -17,8 +17,8 @@ use super::connection::Connection;
 use super::error::Silence;
 use super::peer::Peer;
 
-/// How long a straight connection may take before the way through SSH is tried.
-const DIRECT_LIMIT: Duration = Duration::from_secs(2);
+/// How long a straight connection may take before the way through SSH is tried: at most a third of the time that there is.
+const DIRECT_LIMIT: Duration = Duration::from_millis(1500);
 
 /// Forwards a port of a host over its SSH connection.
 pub trait Forward: Send + Sync {
@@ -129,7 +129,8 @@ impl<F: Forward> Routes<F> {
             return self.through_ssh(spec, access, deadline).await;
         }
         let direct_deadline = if remote {
-            deadline.min(Instant::now() + DIRECT_LIMIT)
+            let now = Instant::now();
+            now + DIRECT_LIMIT.min(deadline.saturating_duration_since(now) / 3)
         } else {
             deadline
         };
