@@ -18,8 +18,11 @@ pub enum Damage {
         size: u64,
     },
     /// A whole number of sectors: a copied database file, or a trailer cut off.
-    #[error("the file ends without the SHA-256 that `etcdctl snapshot save` appends")]
-    MissingTrailer,
+    #[error("the file ends without the SHA-256 that `etcdctl snapshot save` appends: {}", hashless(*.streamed))]
+    MissingTrailer {
+        /// Whether its meta pages are those of a snapshot.
+        streamed: bool,
+    },
     /// The last 32 bytes are not the SHA-256 of those before.
     #[error("the trailing SHA-256 does not fit the bytes before it")]
     Trailer,
@@ -59,6 +62,9 @@ pub enum Damage {
         /// Why.
         fault: MetaFault,
     },
+    /// Neither meta page is valid.
+    #[error("neither meta page is valid: the tree cannot be found")]
+    NoMeta,
     /// Both meta pages are valid but not what a stream writes.
     #[error(
         "the meta pages are not those of a streamed snapshot (transactions {first} and {second})"
@@ -225,6 +231,14 @@ pub enum Damage {
     },
 }
 
+fn hashless(streamed: bool) -> &'static str {
+    if streamed {
+        "a snapshot that lost its last bytes"
+    } else {
+        "a copied database file"
+    }
+}
+
 /// How much a fact weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -243,13 +257,14 @@ impl Damage {
         match self {
             Damage::Empty => "empty",
             Damage::TooSmall { .. } => "too-small",
-            Damage::MissingTrailer => "missing-trailer",
+            Damage::MissingTrailer { .. } => "missing-trailer",
             Damage::Trailer => "trailer",
             Damage::Appended { .. } => "appended",
             Damage::Length { .. } => "length",
             Damage::Short { .. } => "short",
             Damage::Slack { .. } => "slack",
             Damage::Meta { .. } => "meta",
+            Damage::NoMeta => "no-meta",
             Damage::MetaPair { .. } => "meta-pair",
             Damage::OutOfRange { .. } => "page-out-of-range",
             Damage::UsedTwice { .. } => "page-used-twice",
@@ -280,7 +295,7 @@ impl Damage {
     /// How much it weighs.
     pub fn severity(&self) -> Severity {
         match self {
-            Damage::MissingTrailer => Severity::Hashless,
+            Damage::MissingTrailer { .. } => Severity::Hashless,
             Damage::Slack { .. }
             | Damage::Meta { .. }
             | Damage::MetaPair { .. }

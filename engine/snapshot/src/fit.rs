@@ -35,20 +35,21 @@ impl Serialize for Minor {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerFit {
-    /// The least minor release that reads it; nothing where the file does not tell.
+    /// The least minor release that is meant to read it; nothing where the file does not tell.
     pub least: Option<Minor>,
     /// What says so: `storageVersion`, `clusterVersion` or `term`.
     pub evidence: Option<&'static str>,
 }
 
-/// Whether one server can read it.
+/// Whether one server can read it, by what etcd supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fit {
     /// It can.
     Reads,
-    /// The file is of a later release.
-    TooOld,
+    /// The file is of a later release. etcd may well start on it (3.4.23 does on a snapshot of 3.5.30, 3.5.30 on one
+    /// that says 3.6), but supports no such step back.
+    Downgrade,
     /// More than one minor release later than the file's: etcd supports upgrades one minor at a time.
     SkipsAMinor,
     /// The file does not tell.
@@ -81,7 +82,7 @@ impl ServerFit {
     pub fn server(&self, server: Minor) -> Fit {
         match self.least {
             None => Fit::Unknown,
-            Some(least) if server < least => Fit::TooOld,
+            Some(least) if server < least => Fit::Downgrade,
             Some(least) if server.0 != least.0 || server.1 > least.1 + 1 => Fit::SkipsAMinor,
             Some(_) => Fit::Reads,
         }

@@ -16,6 +16,8 @@ pub(crate) const LEAST_BYTES: u64 = 3 << *PAGE_SIZES.start();
 pub(crate) struct Image<'a> {
     pub(crate) source: &'a dyn ReadAt,
     pub(crate) meta: Meta,
+    /// Whether the meta pages are those that a stream writes.
+    pub(crate) streamed: bool,
     /// Pages that can be read: below the high-water mark and wholly in the file.
     pub(crate) pages: u64,
 }
@@ -55,9 +57,10 @@ pub(crate) fn open<'a>(
         Ok(meta) => meta_at(source, size, meta.page_size, 1)?,
         Err(_) => search_second(source, size)?,
     };
+    let streamed = matches!((first, second), (Ok(first), Ok(second)) if streamed(&first, &second));
     if let (Ok(first), Ok(second)) = (first, second)
         && has_trailer(size)
-        && !streamed(&first, &second)
+        && !streamed
     {
         let (first, second) = (first.txid, second.txid);
         findings.add(Damage::MetaPair { first, second }, Place::default());
@@ -79,9 +82,13 @@ pub(crate) fn open<'a>(
         .into_iter()
         .flatten()
         .max_by_key(|meta| meta.txid);
+    if newest.is_none() {
+        findings.add(Damage::NoMeta, Place::default());
+    }
     Ok(newest.map(|meta| Image {
         source,
         meta,
+        streamed,
         pages: meta.pages.min(body(size) / meta.page_size),
     }))
 }
@@ -167,7 +174,9 @@ pub(crate) fn check_length(image: &Image<'_>, size: u64, findings: &mut Findings
     let expected = end + TRAILER;
     match size % 512 {
         0 => findings.add(
-            Damage::MissingTrailer,
+            Damage::MissingTrailer {
+                streamed: image.streamed,
+            },
             Place {
                 offset: Some(size),
                 ..Place::default()

@@ -137,7 +137,7 @@ pub fn inspect_source(source: &dyn ReadAt, options: &Options) -> Result<Report, 
     }
     marks.check(source, size, &sums, &mut findings)?;
     Ok(Report {
-        verdict: verdict(&mut findings, image.is_some()),
+        verdict: verdict(&mut findings),
         unlisted_reasons: findings.unlisted,
         size,
         sha256: hex::encode(whole),
@@ -288,12 +288,10 @@ fn describe(image: &Image<'_>, content: Content, total_key_36: u64, used: u64) -
     }
 }
 
-/// The heaviest finding decides. Without a single readable meta page nothing can be believed.
-fn verdict(findings: &mut Findings, readable: bool) -> Verdict {
-    let reasons = std::mem::take(&mut findings.reasons);
-    if !readable {
-        return Verdict::Invalid { reasons };
-    }
+/// The heaviest finding decides.
+fn verdict(findings: &mut Findings) -> Verdict {
+    let mut reasons = std::mem::take(&mut findings.reasons);
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.damage.severity()));
     match findings.worst() {
         None => Verdict::Valid,
         Some(Severity::Suspect) => Verdict::Suspect { reasons },

@@ -27,13 +27,13 @@ pub enum Verdict {
     },
     /// Not to be restored.
     Invalid {
-        /// Why, the gravest not always first.
+        /// Why.
         reasons: Vec<Reason>,
     },
 }
 
 impl Verdict {
-    /// The reasons, in the order of their discovery.
+    /// The reasons, the gravest first, else in the order of their discovery.
     pub fn reasons(&self) -> &[Reason] {
         match self {
             Verdict::Valid => &[],

@@ -66,7 +66,7 @@ pub enum Refused {
 
 fn first(reasons: &[Reason]) -> String {
     match reasons {
-        [] => "no meta page can be read".to_owned(),
+        [] => String::new(),
         [only] => only.to_string(),
         [first, rest @ ..] => format!("{first}; and {} more", rest.len()),
     }
@@ -100,7 +100,10 @@ impl Refused {
 
 fn help(damage: Option<&Damage>) -> &'static str {
     match damage {
-        Some(Damage::MissingTrailer) => {
+        Some(Damage::MissingTrailer { streamed: true }) => {
+            "the file was not copied whole: copy it again, or take another snapshot; if it is all there is, allow the missing hash explicitly"
+        }
+        Some(Damage::MissingTrailer { streamed: false }) => {
             "take a snapshot with `runbook snapshot save`; a copied database file lacks what is still in the WAL: if it is all there is, allow the missing hash explicitly"
         }
         Some(Damage::Digest { .. }) => {
@@ -143,7 +146,6 @@ pub fn verify(
     };
     if !sound {
         reasons.extend_from_slice(report.verdict.reasons());
-        reasons.sort_by_key(|reason| std::cmp::Reverse(reason.damage.severity()));
     }
     match (&report.database, reasons.is_empty() && sound) {
         (Some(database), true) => Ok(VerifiedSnapshot {

@@ -261,7 +261,7 @@ fn meta_pages() {
             );
             assert_eq!(report.database.unwrap().revision, 90);
         }
-        refused("both", "meta", |image| {
+        refused("both", "no-meta", |image| {
             image.bytes[offset] ^= 0x10;
             image.bytes[1024 + offset] ^= 0x10;
         });
@@ -275,10 +275,10 @@ fn meta_pages() {
     refused("freelist", "page-out-of-range", |image| {
         both_metas(image, |image, at| image.put_u64(at + 48, 1 << 50));
     });
-    refused("page size", "meta", |image| {
+    refused("page size", "no-meta", |image| {
         both_metas(image, |image, at| image.put_u32(at + 24, 1000))
     });
-    refused("page size", "meta", |image| {
+    refused("page size", "no-meta", |image| {
         both_metas(image, |image, at| image.put_u32(at + 24, 512))
     });
     for pages in [1 << 30, u64::MAX] {
@@ -544,6 +544,20 @@ fn length_and_trailer() {
 }
 
 #[test]
+fn a_copied_database_is_told_from_a_cut_snapshot() {
+    let mut writer = writer();
+    for (newer, what) in [(0, "lost its last bytes"), (1, "a copied database file")] {
+        writer.newer = newer;
+        let report = read(&writer.build().bytes);
+        assert_eq!(report.verdict.name(), "no-trailing-hash");
+        assert!(
+            report.verdict.reasons()[0].to_string().contains(what),
+            "{what}"
+        );
+    }
+}
+
+#[test]
 fn verification_lets_pass_what_it_should() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("backup.db");
@@ -565,7 +579,7 @@ fn verification_lets_pass_what_it_should() {
     let refused = verdict(&image.bytes, false).unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "the snapshot is refused: the file ends without the SHA-256 that `etcdctl snapshot save` appends (byte 22528)"
+        "the snapshot is refused: the file ends without the SHA-256 that `etcdctl snapshot save` appends: a snapshot that lost its last bytes (byte 22528)"
     );
     assert!(refused.help().contains("allow the missing hash"));
     assert!(!verdict(&image.bytes, true).unwrap().has_trailing_hash());

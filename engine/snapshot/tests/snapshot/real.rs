@@ -216,7 +216,7 @@ fn which_servers_can_read_it() {
     assert_eq!(fit("3.4.23").least, Some(Minor(3, 4)));
     assert_eq!(fit("3.4.23").server(Minor(3, 5)), Fit::Reads);
     assert_eq!(fit("3.5.16").least, Some(Minor(3, 5)));
-    assert_eq!(fit("3.5.16").server(Minor(3, 4)), Fit::TooOld);
+    assert_eq!(fit("3.5.16").server(Minor(3, 4)), Fit::Downgrade);
     assert_eq!(fit("3.5.30").server(Minor(3, 6)), Fit::Reads);
     assert_eq!(fit("3.4.23").server(Minor(3, 6)), Fit::SkipsAMinor);
 }
