@@ -21,6 +21,7 @@ pub fn plain(text: &str) -> Value {
     }
     decimal(text)
         .or_else(|| integer(text))
+        .or_else(|| timestamp(text).map(Value::String))
         .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
@@ -45,7 +46,7 @@ pub fn integer(text: &str) -> Option<Value> {
         is(octal, |c| matches!(c, '0'..='7')).then_some(())?;
         radix(octal, 8)?
     } else if body.contains(':') {
-        sexagesimal(body)?
+        sexagesimal(body, false)?
     } else {
         (body.starts_with(|c: char| c.is_ascii_digit()) && is(body, |c| c.is_ascii_digit()))
             .then_some(())?;
@@ -82,13 +83,16 @@ fn decimal(text: &str) -> Option<Value> {
     let digits = |t: &str| t.chars().all(|c| c == '_' || c.is_ascii_digit());
     if left.contains(':') {
         digits(right).then_some(())?;
-        let whole = sexagesimal(left)? as f64;
-        let part: f64 = format!("0.{}", right.replace('_', "")).parse().ok()?;
-        return Some(float(if negative {
-            -(whole + part)
-        } else {
-            whole + part
-        }));
+        sexagesimal(left, true)?;
+        // As Python sums it: from the seconds up.
+        let (rest, seconds) = left.rsplit_once(':')?;
+        let fraction = right.replace('_', "");
+        let mut f: f64 = format!("{seconds}.{fraction}").parse().ok()?;
+        for (i, part) in rest.split(':').rev().enumerate() {
+            let scale = 60_f64.powi(i32::try_from(i + 1).ok()?);
+            f += part.replace('_', "").parse::<f64>().ok()? * scale;
+        }
+        return Some(float(if negative { -f } else { f }));
     }
     let (fraction, exponent) = match right.find(['e', 'E']) {
         Some(at) => (&right[..at], &right[at + 1..]),
@@ -112,11 +116,75 @@ pub fn tagged_float(text: &str) -> Option<Value> {
     decimal(text).or_else(|| text.replace('_', "").parse().ok().map(float))
 }
 
-fn sexagesimal(text: &str) -> Option<i128> {
+/// A date with a time, as Python's `isoformat` writes it; a date alone is written as it stands.
+fn timestamp(text: &str) -> Option<String> {
+    let (date, rest) = text.split_once(['T', 't', ' ', '\t'])?;
+    let number = |t: &str, least: usize, most: usize| {
+        let fit = (least..=most).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
+        fit.then(|| t.parse::<u32>().ok()).flatten()
+    };
+    let mut parts = date.split('-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    let (year, month, day) = (
+        number(year, 4, 4)?,
+        number(month, 1, 2)?,
+        number(day, 1, 2)?,
+    );
+    let rest = rest.trim_start_matches([' ', '\t']);
+    let zone_at = rest.find([' ', '\t', 'Z', '+', '-']).unwrap_or(rest.len());
+    let (clock, zone) = (
+        &rest[..zone_at],
+        rest[zone_at..].trim_start_matches([' ', '\t']),
+    );
+    let (clock, fraction) = clock.split_once('.').map_or((clock, ""), |(c, f)| (c, f));
+    let mut times = clock.split(':');
+    let (hour, minute, second) = (times.next()?, times.next()?, times.next()?);
+    let (hour, minute, second) = (
+        number(hour, 1, 2)?,
+        number(minute, 2, 2)?,
+        number(second, 2, 2)?,
+    );
+    let real = (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    let whole = parts.next().is_none()
+        && times.next().is_none()
+        && fraction.bytes().all(|b| b.is_ascii_digit());
+    (real && whole).then_some(())?;
+    let micros: String = fraction.chars().chain("000000".chars()).take(6).collect();
+    let micros = if micros == "000000" {
+        String::new()
+    } else {
+        format!(".{micros}")
+    };
+    let zone = match zone {
+        "" => String::new(),
+        "Z" => "+00:00".to_owned(),
+        zone => {
+            let (hours, minutes) = zone[1..].split_once(':').unwrap_or((&zone[1..], "00"));
+            format!(
+                "{}{:02}:{:02}",
+                &zone[..1],
+                number(hours, 1, 2)?,
+                number(minutes, 2, 2)?
+            )
+        }
+    };
+    Some(format!(
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{micros}{zone}"
+    ))
+}
+
+/// `1:30` counts in sixties. An integer may not begin with a zero, a float may.
+fn sexagesimal(text: &str, zero_first: bool) -> Option<i128> {
     let mut parts = text.split(':');
     let first = parts.next()?.replace('_', "");
-    (!first.is_empty() && !first.starts_with('0') && first.bytes().all(|b| b.is_ascii_digit()))
-        .then_some(())?;
+    (!first.is_empty()
+        && (zero_first || !first.starts_with('0'))
+        && first.bytes().all(|b| b.is_ascii_digit()))
+    .then_some(())?;
     let mut total: i128 = first.parse().ok()?;
     for part in parts {
         let ok = matches!(part.len(), 1 | 2) && part.bytes().all(|b| b.is_ascii_digit());
@@ -141,7 +209,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    /// Each right side is what PyYAML 6 made of the left one.
+    /// Each right side is what PyYAML 6 made of the left one, times as Python's `isoformat` writes them.
     #[test]
     fn reads_what_pyyaml_reads() {
         for (text, want) in [
@@ -171,6 +239,14 @@ mod tests {
             (".inf", json!({"__nonfinite__": "Infinity"})),
             ("2001-12-14", json!("2001-12-14")),
             ("12e", json!("12e")),
+            ("2001-12-14 21:59:43", json!("2001-12-14T21:59:43")),
+            (
+                "2001-12-14t21:59:43.10-05:00",
+                json!("2001-12-14T21:59:43.100000-05:00"),
+            ),
+            ("2001-1-4T1:59:43Z", json!("2001-01-04T01:59:43+00:00")),
+            ("2001-12-14 nine", json!("2001-12-14 nine")),
+            ("1 é-", json!("1 é-")),
         ] {
             assert_eq!(plain(text), want, "{text}");
         }
