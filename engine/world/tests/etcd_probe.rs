@@ -104,6 +104,21 @@ async fn healthy_members_agree() {
             assert_eq!(names, ["e1", "e2", "e3"]);
             assert!(status.latency_us > 0);
         }
+        // A revision that the member has not got, or no more, is unknown, no more.
+        cluster.etcdctl(0, &["put", "a", "2"]);
+        cluster.etcdctl(0, &["compact", "2"]);
+        for (revision, hash) in [(99, None), (2, None), (3, Some((3, 2))), (0, Some((3, 2)))] {
+            let query = MemberQuery {
+                hash_at: Some(revision),
+                timeout_ms: 5000,
+            };
+            let found = serving(probe(&cluster.specs()[0], query).await).hash;
+            assert_eq!(
+                found.map(|h| (h.revision, h.compact_revision)),
+                hash,
+                "{revision}"
+            );
+        }
         // etcdctl's own view of the ids, which JSON gives in decimal.
         let json = cluster.etcdctl(0, &["endpoint", "status", "-w", "json"]);
         assert!(json.contains(&first.cluster_id.to_string()), "{json}");

@@ -173,7 +173,7 @@ impl<F: Forward> Routes<F> {
             }
             Err(_) => {
                 return Err(Silence::new(
-                    SilentCause::Timeout,
+                    SilentCause::HostUnreachable,
                     format!("no connection to `{}` over SSH in time", spec.host),
                 ));
             }
