@@ -12,6 +12,8 @@ pub struct Environment {
     pub runbook_path: Vec<PathBuf>,
     /// Where runs are kept: `$XDG_STATE_HOME/runbook`, or `~/.local/state/runbook`.
     pub state_dir: PathBuf,
+    /// XDG_RUNTIME_DIR, or a directory of this user's under /tmp.
+    pub runtime_dir: PathBuf,
     /// `user@host` of the operator, for locks and journals.
     pub operator: String,
     /// Style of standard output.
@@ -50,14 +52,16 @@ impl Environment {
             std::io::stderr().is_terminal(),
         );
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        let user = var("USER")
-            .or_else(|| var("LOGNAME"))
-            .unwrap_or_else(|| "unknown".to_owned());
+        let user = user_name();
         Self {
             runbook_path: var("RUNBOOK_PATH")
                 .map(|p| std::env::split_paths(&p).collect())
                 .unwrap_or_default(),
             state_dir,
+            runtime_dir: var("XDG_RUNTIME_DIR").map_or_else(
+                || std::env::temp_dir().join(format!("runbook-{user}")),
+                PathBuf::from,
+            ),
             operator: format!("{user}@{}", host.trim()),
             stdout: Style {
                 colour: colour(out),
@@ -76,4 +80,24 @@ impl Environment {
             ],
         }
     }
+
+    /// Where control sockets are: short, since a socket's path ends at 108 bytes.
+    pub fn control_dir(&self) -> PathBuf {
+        self.runtime_dir.join("runbook")
+    }
+}
+
+/// The login name behind this process's user id; the number where it has none. USER is not asked: it can be set to anything.
+fn user_name() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let uid = std::fs::metadata("/proc/self")
+        .map_or(0, |meta| meta.uid())
+        .to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let of_line = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    };
+    passwd.lines().find_map(of_line).unwrap_or(uid)
 }

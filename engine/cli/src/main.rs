@@ -7,7 +7,12 @@ mod command;
 mod environment;
 mod exit;
 mod failure;
+mod inventories;
 mod library;
+mod operator;
+mod progress;
+mod runbooks;
+mod worlds;
 
 use std::process::ExitCode;
 
@@ -42,6 +47,20 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Command, environment: &Environment) -> command::Ended {
     match command {
+        Command::Exec(args) => command::exec::exec(&args, environment),
+        Command::Plan(args) => command::exec::show(&args, environment),
+        Command::Status(args) => command::status::status(&args, environment),
+        Command::Resume(args) => command::runs::go_on(&args, environment),
+        Command::Rollback(args) => command::runs::undo(&args, environment),
+        Command::Unlock(args) => command::runs::unlock(&args, environment),
+        Command::Runs(args) => command::runs::list(&args, environment),
+        Command::Show(args) => command::runs::show(&args, environment),
+        Command::Check(args) => command::check::check(&args, environment),
+        Command::Fmt(args) => command::check::fmt(&args, environment),
+        Command::Explain(args) => command::check::explain_word(&args),
+        Command::View(args) => command::check::view(&args, environment),
+        Command::Inventory(args) => command::inventory::show(&args, environment),
+        Command::Vars(args) => command::inventory::variables(&args, environment),
         Command::Snapshot(SnapshotCommand::Inspect(args)) => {
             command::snapshot::show(&args, environment)
         }
@@ -54,6 +73,11 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
             command::print(&String::from_utf8_lossy(&out))?;
             Ok(exit::OK)
         }
-        _ => todo!(),
+        Command::Man => {
+            let mut out = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut out)?;
+            command::print(&String::from_utf8_lossy(&out))?;
+            Ok(exit::OK)
+        }
     }
 }

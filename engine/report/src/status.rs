@@ -22,7 +22,7 @@ const CERTIFICATE_SOON_DAYS: i64 = 30;
 pub fn table(view: &View, style: Style) -> String {
     let mut table = Table::new();
     table
-        .load_style(comfy_table::presets::UTF8_NO_BORDERS)
+        .load_style(comfy_table::presets::UTF8_BORDERS_ONLY)
         .set_header([
             "MEMBER", "ID", "STATE", "ROLE", "VERSION", "DB", "IN USE", "QUOTA", "REVISION", "LAG",
             "CERT",

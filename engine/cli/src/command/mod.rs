@@ -1,6 +1,11 @@
 //! One file a command.
 
+pub mod check;
+pub mod exec;
+pub mod inventory;
+pub mod runs;
 pub mod snapshot;
+pub mod status;
 
 use std::io::Write;
 

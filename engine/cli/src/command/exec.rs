@@ -1,0 +1,262 @@
+//! `runbook exec` and `runbook plan`: one way to a plan, and two things to do with it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use runbook_dsl::checked::CheckedRunbook;
+use runbook_inventory::{Inventory, Overrides};
+use runbook_model::facts::HostError;
+use runbook_model::plan::{Plan, PlanItem};
+use runbook_model::view::View;
+use runbook_plan::{LocalFiles, Prepared, Request, plan, prepare};
+use runbook_report::plan::{human, json, markdown, readiness};
+use runbook_run::{Options, RunsDir, execute, observe};
+use runbook_world::RealWorld;
+
+use super::{Ended, print, print_json};
+use crate::args::{ExecArgs, Output, PlanArgs, PlanFormat, RunbookArgs};
+use crate::environment::Environment;
+use crate::exit;
+use crate::failure::Failure;
+use crate::inventories::{self, connections};
+use crate::operator::{confirmation, run_id};
+use crate::runbooks::{parameters, read};
+use crate::worlds::{self, drive};
+
+/// A plan with the world that it was made from, still connected.
+struct Planned {
+    plan: Plan,
+    view: View,
+    world: Arc<RealWorld>,
+}
+
+/// Prints what a run would do.
+pub fn show(args: &PlanArgs, environment: &Environment) -> Ended {
+    worlds::run(async {
+        let planned = planned(&args.what, environment).await?;
+        match args.format {
+            PlanFormat::Human => print(&human(&planned.plan, environment.stdout, args.what.diff))?,
+            PlanFormat::Markdown => print(&markdown(&planned.plan))?,
+            PlanFormat::Json => print(&format!(
+                "{}\n",
+                json(&planned.plan).map_err(|e| Failure::say(exit::INTERNAL, e, None))?
+            ))?,
+        }
+        let code = judged(&planned);
+        Ok(
+            if code == exit::OK && args.detailed_exitcode && planned.plan.changes() {
+                exit::WOULD_CHANGE
+            } else {
+                code
+            },
+        )
+    })
+}
+
+/// Runs a runbook.
+pub fn exec(args: &ExecArgs, environment: &Environment) -> Ended {
+    if args.list_hosts {
+        return list_hosts(&args.what, environment);
+    }
+    worlds::run(async {
+        let planned = planned(&args.what, environment).await?;
+        let shown = human(&planned.plan, environment.stdout, args.what.diff);
+        if args.dry_run {
+            print(&shown)?;
+            return Ok(judged(&planned));
+        }
+        let code = judged(&planned);
+        if code != exit::OK {
+            eprint!(
+                "{}",
+                human(&planned.plan, environment.stderr, args.what.diff)
+            );
+            return Err(refusal(&planned, code));
+        }
+        if let Some(reason) = &planned.plan.converged {
+            eprintln!("{} {reason}", environment.stderr.good("Nothing to do:"));
+            return Ok(exit::OK);
+        }
+        if args.output == Output::Human {
+            eprint!(
+                "{}",
+                human(&planned.plan, environment.stderr, args.what.diff)
+            );
+            eprintln!();
+        }
+        carry_out(args, planned, environment).await
+    })
+}
+
+async fn carry_out(args: &ExecArgs, planned: Planned, environment: &Environment) -> Ended {
+    let Planned { plan, world, .. } = planned;
+    let asks = plan
+        .items
+        .iter()
+        .any(|item| matches!(item, PlanItem::Confirm { .. }));
+    if asks && !args.yes && !environment.can_ask {
+        return Err(Failure::say(
+            exit::USAGE,
+            "this run asks for a confirmation, and there is no terminal to ask on",
+            "pass --yes once the plan has been read (--dry-run shows it)".to_owned(),
+        ));
+    }
+    let runs = RunsDir::new(environment.state_dir.join("runs"));
+    let journal = runs
+        .create(&plan.run)
+        .map_err(|error| Failure::say(exit::INTERNAL, error, None))?;
+    let cluster = plan.cluster.clone();
+    drive(
+        args.output,
+        environment,
+        Vec::new(),
+        move |events, stop, progress| {
+            let options = Options {
+                operator: environment.operator.clone(),
+                forks: args.what.connection.forks,
+                confirm: confirmation(args.yes, &cluster, progress),
+                events,
+                stop,
+                local_lock: Some(runs),
+                repeat_unknown: false,
+            };
+            execute(world, Box::new(journal), plan, options)
+        },
+    )
+    .await
+}
+
+/// Everything that a run is asked for, read and checked.
+struct Inputs {
+    checked: CheckedRunbook,
+    inventory: Inventory,
+    arguments: BTreeMap<String, serde_json::Value>,
+    overrides: BTreeMap<String, String>,
+    connection: Overrides,
+    run: String,
+}
+
+impl Inputs {
+    fn read(args: &RunbookArgs, environment: &Environment) -> Result<Self, Failure> {
+        let checked = read(&args.runbook, environment)?;
+        let reason = args.reason.clone().unwrap_or_default();
+        Ok(Self {
+            run: run_id(checked.name()),
+            inventory: inventories::read(&args.inventory, environment)?,
+            arguments: parameters(&args.extra)?,
+            overrides: args
+                .overrides
+                .iter()
+                .map(|name| (name.clone(), reason.clone()))
+                .collect(),
+            connection: inventories::overrides(&args.connection),
+            checked,
+        })
+    }
+
+    fn prepare<'a>(&'a self, args: &'a RunbookArgs) -> Result<Prepared<'a>, Failure> {
+        let request = Request {
+            checked: &self.checked,
+            inventory: &self.inventory,
+            connection: &self.connection,
+            arguments: &self.arguments,
+            limit: args.inventory.limit.as_deref(),
+            overrides: &self.overrides,
+            run: &self.run,
+            tool: env!("CARGO_PKG_VERSION"),
+            files: &LocalFiles,
+            now: jiff::Timestamp::now().as_second(),
+        };
+        prepare(&request).map_err(|errors| Failure::all(exit::BAD_INPUT, errors))
+    }
+}
+
+/// Parses, checks, resolves, observes, plans.
+async fn planned(args: &RunbookArgs, environment: &Environment) -> Result<Planned, Failure> {
+    let inputs = Inputs::read(args, environment)?;
+    let prepared = inputs.prepare(args)?;
+    let connections = connections(&inputs.inventory, prepared.hosts(), &args.connection)?;
+    let world = worlds::real(connections, &args.connection, environment)?;
+    // The file is read before any host is asked: nothing is worth doing with a bad one.
+    believe_snapshots(&prepared, &world).await?;
+    let specs = prepared
+        .members()
+        .iter()
+        .map(|m| (m.host.clone(), m.clone()))
+        .collect();
+    let view = observe(&world, prepared.needs(), &specs, args.connection.forks).await;
+    let plan = plan(&prepared, &view).map_err(|errors| Failure::all(exit::BAD_INPUT, errors))?;
+    Ok(Planned { plan, view, world })
+}
+
+async fn believe_snapshots(prepared: &Prepared<'_>, world: &Arc<RealWorld>) -> Result<(), Failure> {
+    use runbook_run::world::Observe;
+    for (path, sha256) in &prepared.needs().snapshots {
+        let facts = world.snapshot(path, sha256.as_deref()).await;
+        if !facts.refused.is_empty() {
+            return Err(Failure::input(
+                format!("snapshot `{path}` is refused: {}", facts.refused.join("; ")),
+                format!(
+                    "`runbook snapshot verify {path}` shows every finding; no host was contacted"
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The exit code that a plan comes to: 0, 3 where a guard would refuse, 4 where a host it needs did not answer.
+fn judged(planned: &Planned) -> u8 {
+    if planned.plan.converged.is_some() || readiness(&planned.plan).refusing.is_empty() {
+        exit::OK
+    } else if planned.view.hosts.values().any(Result::is_err) {
+        exit::UNREACHABLE
+    } else {
+        exit::REFUSED
+    }
+}
+
+fn refusal(planned: &Planned, code: u8) -> Failure {
+    if code == exit::UNREACHABLE {
+        let errors: Vec<&HostError> = planned
+            .view
+            .hosts
+            .values()
+            .filter_map(|r| r.as_ref().err())
+            .collect();
+        let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        return Failure::say(code, text.join("\n"), help_for(errors[0]).to_owned());
+    }
+    let refusing = readiness(&planned.plan).refusing.join(", ");
+    Failure::say(
+        code,
+        format!("refused by {refusing}; nothing was changed"),
+        None,
+    )
+}
+
+const fn help_for(error: &HostError) -> &'static str {
+    match error {
+        HostError::Unreachable { .. } | HostError::Timeout { .. } => {
+            "check address, port and network; `ssh` with the same settings must work from here"
+        }
+        HostError::HostKey { .. } => {
+            "compare the fingerprint with the host's console; if the host was rebuilt, `ssh-keygen -R` the old key and log in once by hand"
+        }
+        HostError::LoginRefused { .. } => {
+            "check user and key: ansible_user, ansible_ssh_private_key_file, -u, --private-key"
+        }
+        HostError::SudoPassword { .. } => {
+            "pass -K to be asked for it, or allow sudo without a password for this user"
+        }
+        HostError::Sudo { .. } => "check that sudo is installed there and that the user may use it",
+        _ => "`-vvv` of ssh with the same settings may tell more",
+    }
+}
+
+fn list_hosts(args: &RunbookArgs, environment: &Environment) -> Ended {
+    let inputs = Inputs::read(args, environment)?;
+    let prepared = inputs.prepare(args)?;
+    print_json(&serde_json::json!(prepared.targets()))?;
+    Ok(exit::OK)
+}

@@ -1,0 +1,190 @@
+//! `runbook runs`, `show`, `resume`, `rollback`, `unlock`: what becomes of runs after they stopped.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use runbook_model::event::Record;
+use runbook_model::host::HostName;
+use runbook_model::plan::Plan;
+use runbook_report::run::replay;
+use runbook_run::world::World;
+use runbook_run::{Options, RunState, RunsDir, resume, rollback};
+use runbook_world::RealWorld;
+use serde_json::json;
+
+use super::{Ended, print, print_json};
+use crate::args::{Format, RunArgs, RunsArgs, ShowArgs};
+use crate::environment::Environment;
+use crate::exit;
+use crate::failure::Failure;
+use crate::inventories::{connections, read};
+use crate::operator::confirmation;
+use crate::worlds::{self, drive};
+
+fn runs_dir(environment: &Environment) -> RunsDir {
+    RunsDir::new(environment.state_dir.join("runs"))
+}
+
+fn bad(error: impl std::fmt::Display) -> Failure {
+    Failure::input(error, "`runbook runs` lists the runs kept here".to_owned())
+}
+
+/// Lists the runs kept on this machine, oldest first.
+pub fn list(args: &RunsArgs, environment: &Environment) -> Ended {
+    let runs = runs_dir(environment);
+    let mut rows = Vec::new();
+    for run in runs.list().map_err(bad)? {
+        // A journal that cannot be believed is still listed: somebody has to look at it.
+        let row = match runs.read(&run) {
+            Ok(records) => {
+                let state = RunState::fold(&records);
+                let plan = state.plan.as_deref();
+                json!({
+                    "run": run, "runbook": plan.map(|p| &p.runbook), "cluster": plan.map(|p| &p.cluster), "end": state.ended,
+                })
+            }
+            Err(error) => json!({ "run": run, "error": error.to_string() }),
+        };
+        rows.push(row);
+    }
+    match args.format {
+        Format::Json => print_json(&json!(rows))?,
+        Format::Table => {
+            for row in &rows {
+                let text = |key: &str| row[key].as_str().unwrap_or("").to_owned();
+                let end = row["end"]["end"]
+                    .as_str()
+                    .map_or_else(|| "not finished".to_owned(), str::to_owned);
+                let end = if row["error"].is_null() {
+                    end
+                } else {
+                    text("error")
+                };
+                print(&format!(
+                    "{:<40} {:<14} {end}\n",
+                    text("run"),
+                    text("cluster")
+                ))?;
+            }
+        }
+    }
+    Ok(exit::OK)
+}
+
+/// Tells a run's story from its journal.
+pub fn show(args: &ShowArgs, environment: &Environment) -> Ended {
+    let runs = runs_dir(environment);
+    let records = runs.read(&named(&args.run, &runs)?).map_err(bad)?;
+    match args.format {
+        Format::Json => print_json(&json!(records))?,
+        Format::Table => print(&replay(&records))?,
+    }
+    Ok(exit::OK)
+}
+
+fn named(run: &str, runs: &RunsDir) -> Result<String, Failure> {
+    if run != "last" {
+        return Ok(run.to_owned());
+    }
+    runs.list()
+        .map_err(bad)?
+        .pop()
+        .ok_or_else(|| Failure::input("no run is kept here", None))
+}
+
+fn plan_of(records: &[Record]) -> Result<Plan, Failure> {
+    RunState::fold(records)
+        .plan
+        .map(|plan| *plan)
+        .ok_or_else(|| bad("the journal holds no plan: the run never began"))
+}
+
+fn world_of(
+    plan: &Plan,
+    args: &RunArgs,
+    environment: &Environment,
+) -> Result<Arc<RealWorld>, Failure> {
+    let inventory = read(&args.inventory, environment)?;
+    let hosts: BTreeSet<&HostName> = plan
+        .members
+        .keys()
+        .chain(plan.targets.values().flatten())
+        .collect();
+    let connections = connections(&inventory, hosts, &args.connection)?;
+    worlds::real(connections, &args.connection, environment)
+}
+
+/// Goes on with a run.
+pub fn go_on(args: &RunArgs, environment: &Environment) -> Ended {
+    again(args, environment, false)
+}
+
+/// Undoes a run.
+pub fn undo(args: &RunArgs, environment: &Environment) -> Ended {
+    again(args, environment, true)
+}
+
+fn again(args: &RunArgs, environment: &Environment, back: bool) -> Ended {
+    let runs = runs_dir(environment);
+    let run = named(&args.run, &runs)?;
+    let (journal, records) = runs.open(&run).map_err(bad)?;
+    let plan = plan_of(&records)?;
+    let world = world_of(&plan, args, environment)?;
+    worlds::run(async {
+        let before = records.clone();
+        drive(
+            args.output,
+            environment,
+            before,
+            |events, stop, progress| {
+                let options = Options {
+                    operator: environment.operator.clone(),
+                    forks: args.connection.forks,
+                    confirm: confirmation(args.yes, &plan.cluster, progress),
+                    events,
+                    stop,
+                    local_lock: Some(runs),
+                    repeat_unknown: false,
+                };
+                let journal = Box::new(journal);
+                let records = &records;
+                async move {
+                    if back {
+                        rollback(world, journal, records, options).await
+                    } else {
+                        resume(world, journal, records, options).await
+                    }
+                }
+            },
+        )
+        .await
+    })
+}
+
+/// Gives back the lock of a run on its hosts.
+pub fn unlock(args: &RunArgs, environment: &Environment) -> Ended {
+    let runs = runs_dir(environment);
+    let run = named(&args.run, &runs)?;
+    let plan = plan_of(&runs.read(&run).map_err(bad)?)?;
+    let world = world_of(&plan, args, environment)?;
+    let hosts: BTreeSet<HostName> = plan
+        .members
+        .keys()
+        .chain(plan.targets.values().flatten())
+        .cloned()
+        .collect();
+    worlds::run(async {
+        let mut failed = Vec::new();
+        for host in &hosts {
+            match world.unlock(host, &plan.cluster, &run).await {
+                Ok(()) => eprintln!("{host}: not locked by {run} any more"),
+                Err(error) => failed.push(error.to_string()),
+            }
+        }
+        if failed.is_empty() {
+            Ok(exit::OK)
+        } else {
+            Err(Failure::say(exit::UNREACHABLE, failed.join("\n"), None))
+        }
+    })
+}

@@ -1,0 +1,77 @@
+//! Inventories as commands take them.
+
+use std::collections::BTreeMap;
+
+use runbook_inventory::{Inventory, InventorySpec, Overrides, StdFiles, load};
+use runbook_model::host::{Connection, HostName};
+
+use crate::args::{ConnectionArgs, InventoryArgs};
+use crate::command::warn;
+use crate::environment::Environment;
+use crate::exit;
+use crate::failure::Failure;
+
+/// Reads the inventories that were given; shows their warnings.
+pub fn read(args: &InventoryArgs, environment: &Environment) -> Result<Inventory, Failure> {
+    if args.inventory.is_empty() {
+        return Err(Failure::say(
+            exit::USAGE,
+            "no inventory given",
+            "name one with -i, as in `-i prod.inv`, or set RUNBOOK_INVENTORY".to_owned(),
+        ));
+    }
+    let specs: Vec<_> = args.inventory.iter().map(InventorySpec::new).collect();
+    let inventory = load(&specs, &StdFiles::default())
+        .map_err(|errors| Failure::all(exit::BAD_INPUT, errors.into_problems()))?;
+    warn(
+        inventory
+            .warnings()
+            .iter()
+            .map(|w| w as &dyn miette::Diagnostic),
+        environment,
+    );
+    Ok(inventory)
+}
+
+/// The hosts that `--limit` leaves; all without one.
+pub fn limited(inventory: &Inventory, limit: Option<&str>) -> Result<Vec<HostName>, Failure> {
+    match limit {
+        None => Ok(inventory.hosts().to_vec()),
+        Some(pattern) => inventory
+            .pattern(pattern)
+            .map_err(|error| Failure::new(exit::BAD_INPUT, error)),
+    }
+}
+
+/// What the command line says about connections.
+pub fn overrides(args: &ConnectionArgs) -> Overrides {
+    Overrides {
+        user: args.user.clone(),
+        private_key_file: args.private_key.clone(),
+        connect_timeout_s: args.timeout,
+        r#become: args.r#become,
+        become_user: None,
+    }
+}
+
+/// How to reach each of the hosts.
+pub fn connections<'a>(
+    inventory: &Inventory,
+    hosts: impl IntoIterator<Item = &'a HostName>,
+    args: &ConnectionArgs,
+) -> Result<BTreeMap<HostName, Connection>, Failure> {
+    let overrides = overrides(args);
+    let mut connections = BTreeMap::new();
+    let mut problems = Vec::new();
+    for host in hosts {
+        match inventory.connection(host, &overrides) {
+            Ok(connection) => drop(connections.insert(host.clone(), connection)),
+            Err(errors) => problems.extend(errors.into_problems()),
+        }
+    }
+    if problems.is_empty() {
+        Ok(connections)
+    } else {
+        Err(Failure::all(exit::BAD_INPUT, problems))
+    }
+}

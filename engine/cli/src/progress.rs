@@ -1,0 +1,94 @@
+//! Shows a run while it goes on: folds its events and hands each to the chosen form.
+
+use std::sync::{Arc, Mutex};
+
+use runbook_model::event::Event;
+use runbook_report::run::{Live, Tracker, json_line, plain_line, summary};
+use runbook_report::style::Style;
+
+use crate::args::Output;
+use crate::environment::Environment;
+
+enum Form {
+    Live(Live),
+    Plain,
+    Jsonl,
+}
+
+struct Shown {
+    tracker: Tracker,
+    form: Form,
+}
+
+/// A view of a run, shared between the events' reader and whoever asks the operator.
+#[derive(Clone)]
+pub struct Progress(Arc<Mutex<Shown>>);
+
+impl Progress {
+    /// A view in the form asked for; a live one needs a terminal.
+    pub fn new(output: Output, environment: &Environment) -> Self {
+        let form = match output {
+            Output::Human if environment.stderr_is_terminal => {
+                Form::Live(Live::new(environment.stderr))
+            }
+            Output::Human | Output::Plain => Form::Plain,
+            Output::Jsonl => Form::Jsonl,
+        };
+        Self(Arc::new(Mutex::new(Shown {
+            tracker: Tracker::default(),
+            form,
+        })))
+    }
+
+    /// Takes in events that were shown before (a resumed run's).
+    pub fn catch_up(&self, at_ms: i64, event: &Event) {
+        self.with(|shown| shown.tracker.apply(at_ms, event));
+    }
+
+    /// Takes in and shows an event.
+    pub fn show(&self, at_ms: i64, event: &Event) {
+        self.with(|shown| {
+            shown.tracker.apply(at_ms, event);
+            match &mut shown.form {
+                Form::Live(live) => live.show(event, &shown.tracker),
+                Form::Plain => {
+                    if let Some(line) = plain_line(at_ms, event, &shown.tracker) {
+                        eprintln!("{line}");
+                    }
+                }
+                Form::Jsonl => {
+                    if let Ok(line) = json_line(at_ms, event) {
+                        println!("{line}");
+                    }
+                }
+            }
+        });
+    }
+
+    /// Asks something while nothing is drawn.
+    pub fn ask<T>(&self, question: impl FnOnce() -> T) -> T {
+        self.with(|shown| match &shown.form {
+            Form::Live(live) => live.suspend(question),
+            Form::Plain | Form::Jsonl => question(),
+        })
+    }
+
+    /// Takes the view away and tells how it ended.
+    pub fn finish(&self, now_ms: i64, style: Style) {
+        self.with(|shown| {
+            if let Form::Live(live) = &mut shown.form {
+                live.finish();
+            }
+            eprint!("{}", summary(&shown.tracker, now_ms, style));
+        });
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Shown) -> T) -> T {
+        // A panic elsewhere must not take the operator's view away.
+        let mut shown = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        act(&mut shown)
+    }
+}

@@ -1,0 +1,93 @@
+//! The real world, and driving a run in it: events to the view, signals to the run.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use runbook_model::event::{Event, Record};
+use runbook_model::host::{Connection, HostName};
+use runbook_run::{Finished, RunError, StopSignal, stop_channel};
+use runbook_world::{RealWorld, Settings};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+use crate::args::{ConnectionArgs, Output};
+use crate::command::Ended;
+use crate::environment::Environment;
+use crate::exit;
+use crate::failure::Failure;
+use crate::operator::ask_secret;
+use crate::progress::Progress;
+
+/// Runs a future to its end on a runtime of its own.
+pub fn run(work: impl Future<Output = Ended>) -> Ended {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
+}
+
+/// The real world with these connections. Nothing is contacted yet.
+pub fn real(
+    connections: BTreeMap<HostName, Connection>,
+    args: &ConnectionArgs,
+    environment: &Environment,
+) -> Result<Arc<RealWorld>, Failure> {
+    let mut settings = Settings::new(connections, environment.control_dir());
+    settings.forks = args.forks;
+    if args.ask_become_pass {
+        settings.become_password = Some(ask_secret("sudo password: ", environment)?);
+    }
+    Ok(Arc::new(RealWorld::new(settings)))
+}
+
+/// Starts a run and sees it through: shows its events, hands it the operator's wish to stop, tells how it ended.
+pub async fn drive<F, Run>(
+    output: Output,
+    environment: &Environment,
+    before: Vec<Record>,
+    start: F,
+) -> Ended
+where
+    F: FnOnce(UnboundedSender<(i64, Event)>, StopSignal, Progress) -> Run,
+    Run: Future<Output = Result<Finished, RunError>>,
+{
+    let progress = Progress::new(output, environment);
+    for record in &before {
+        progress.catch_up(record.at_ms, &record.event);
+    }
+    let (events, mut seen) = unbounded_channel::<(i64, Event)>();
+    let (stop, signal) = stop_channel();
+    let reader = tokio::spawn({
+        let progress = progress.clone();
+        async move {
+            while let Some((at_ms, event)) = seen.recv().await {
+                progress.show(at_ms, &event);
+            }
+        }
+    });
+    let signals = tokio::spawn(async move {
+        let mut terminate =
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(stream) => stream,
+                Err(_) => return,
+            };
+        loop {
+            tokio::select! {
+                result = tokio::signal::ctrl_c() => if result.is_err() { return },
+                _ = terminate.recv() => {}
+            }
+            stop.request();
+        }
+    });
+    let finished = start(events, signal, progress.clone()).await;
+    signals.abort();
+    let _ = reader.await;
+    progress.finish(jiff::Timestamp::now().as_millisecond(), environment.stderr);
+    match finished {
+        Ok(finished) => Ok(finished.end.exit_code()),
+        Err(error @ (RunError::Over { .. } | RunError::Irreversible { .. } | RunError::Empty)) => {
+            Err(Failure::say(exit::REFUSED, error, None))
+        }
+        Err(error) => Err(Failure::say(exit::INTERNAL, error, None)),
+    }
+}
