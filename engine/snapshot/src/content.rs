@@ -64,7 +64,7 @@ impl Content {
             buckets: Vec::new(),
             seen: [false; BUCKETS.len()],
             in_key: false,
-            records: Records::new(LiveKeys::new(Part::ALL), seed),
+            records: Records::new(LiveKeys::first(), seed),
             entries: Entries::default(),
         }
     }
@@ -174,7 +174,7 @@ pub(crate) struct LiveCount {
 impl LiveCount {
     pub(crate) fn new(part: Part, seed: Seed) -> LiveCount {
         LiveCount {
-            records: Records::new(LiveKeys::new(part), seed),
+            records: Records::new(LiveKeys::rest(part), seed),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::source::{Bytes, ReadAt};
 use crate::tree::{At, Visitor, Walk};
 
 /// Newest records held at once: about 30 MB.
-const MOST_HELD: usize = (1 << 20) / 8 * 7 - 1;
+const MOST_HELD: usize = (1 << 20) / 4 * 3;
 
 /// A member's `HashKV` answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -112,11 +112,21 @@ pub(crate) fn hash_image(
     revision: i64,
     compact_revision: i64,
 ) -> Result<u32, HashKvError> {
-    let (mut kept, bounds) = newest(image, revision, compact_revision)?;
+    hash_in_parts(image, revision, compact_revision, MOST_HELD)
+}
+
+/// Like [`hash_image`], holding no more than `most` keys at once.
+fn hash_in_parts(
+    image: &Image<'_>,
+    revision: i64,
+    compact_revision: i64,
+    most: usize,
+) -> Result<u32, HashKvError> {
+    let (mut kept, bounds) = newest(image, revision, compact_revision, most)?;
     bounds.check(revision, compact_revision)?;
     if !kept.any {
         // With no key alive a member hashes whatever old records it has: those that its compaction left.
-        (kept, _) = newest(image, compact_revision, compact_revision)?;
+        (kept, _) = newest(image, compact_revision, compact_revision, most)?;
     }
     let mut sum = Sum {
         revision,
@@ -134,19 +144,25 @@ fn newest(
     image: &Image<'_>,
     revision: i64,
     compact_revision: i64,
+    most: usize,
 ) -> Result<(Kept, Bounds), HashKvError> {
     let seed = Seed::default();
-    let find = |part| -> Result<Newest, HashKvError> {
-        let mut newest = Newest::new(revision, compact_revision, part, seed);
+    let find = |part, most| -> Result<Newest, HashKvError> {
+        let mut newest = Newest {
+            part,
+            most,
+            ..Newest::new(revision, compact_revision, seed)
+        };
         walk(image, &mut newest)?;
         Ok(newest)
     };
     let mut kept = Kept::default();
-    let first = find(Part::ALL)?;
+    let first = find(Part::ALL, most)?;
     let bits = first.part.bits;
     kept.add(&first);
     for index in 1..1 << bits {
-        kept.add(&find(Part { bits, index })?);
+        // The parts are of one size but for chance, which a full table leaves room for.
+        kept.add(&find(Part { bits, index }, usize::MAX)?);
     }
     Ok((kept, first.bounds))
 }
@@ -199,6 +215,7 @@ struct Newest {
     revision: i64,
     compact_revision: i64,
     part: Part,
+    most: usize,
     seed: Seed,
     in_key: bool,
     ordinal: u64,
@@ -215,11 +232,12 @@ struct Live {
 }
 
 impl Newest {
-    fn new(revision: i64, compact_revision: i64, part: Part, seed: Seed) -> Newest {
+    fn new(revision: i64, compact_revision: i64, seed: Seed) -> Newest {
         Newest {
             revision,
             compact_revision,
-            part,
+            part: Part::ALL,
+            most: MOST_HELD,
             seed,
             in_key: false,
             ordinal: 0,
@@ -289,7 +307,7 @@ impl Visitor for Newest {
         } else {
             let old = revision.main <= self.compact_revision;
             self.held.insert(record.key, Live { ordinal, old });
-            if self.held.len() > MOST_HELD && self.part.bits < 32 {
+            if self.held.len() > self.most && self.part.bits < 32 {
                 self.halve();
             }
         }
@@ -365,5 +383,38 @@ impl Visitor for Sum {
         value.for_each(|piece| crc = crc32c::crc32c_append(crc, piece))?;
         self.crc = crc;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/snapshot/writer.rs"]
+mod writer;
+
+#[cfg(test)]
+mod tests {
+    use super::writer::{Writer, etcd, puts, record, revision};
+    use super::*;
+
+    #[test]
+    fn the_hash_does_not_depend_on_how_many_keys_are_held() {
+        let mut keys = puts(300, b"value");
+        for main in 400..500 {
+            let key = format!("key-{:06}", main - 300);
+            let value = record(key.as_bytes(), main - 300, main, 2, b"later");
+            keys.push((revision(main, 0), value));
+        }
+        let file = Writer::new(etcd(keys)).build().snapshot();
+        let size = file.len() as u64;
+        let image = image::open(&file, size, &mut Findings::new(1))
+            .unwrap()
+            .unwrap();
+        for (at, compact) in [(499, 450), (499, 1), (302, 250), (420, 302)] {
+            let whole = hash_in_parts(&image, at, compact, usize::MAX).unwrap();
+            let parts = hash_in_parts(&image, at, compact, 20).unwrap();
+            assert_eq!(parts, whole, "{at} {compact}");
+            let other = hash_in_parts(&image, at - 1, compact, 20).unwrap();
+            assert_ne!(other, whole);
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Fingerprints held at once: about 19 MB. One batch more and the table would double.
-const MOST_HELD: usize = (1 << 21) / 8 * 7 - BATCH;
+/// Fingerprints held at once: about 19 MB. The table doubles at seven eighths: the rest is room for chance.
+const MOST_HELD: usize = (1 << 21) / 4 * 3;
 
 /// A key's fingerprint. Two of ten million keys share one with a chance of three in a million, by seed that are new
 /// in every run: a count may then be one too low, and a HashKV not agree.
@@ -116,8 +116,14 @@ pub(crate) struct LiveKeys {
 const BATCH: usize = 128;
 
 impl LiveKeys {
-    pub(crate) fn new(part: Part) -> LiveKeys {
-        LiveKeys::holding(part, MOST_HELD)
+    /// All keys, or as many as may be held.
+    pub(crate) fn first() -> LiveKeys {
+        LiveKeys::holding(Part::ALL, MOST_HELD)
+    }
+
+    /// A part that the first walk left: of the first part's size but for chance.
+    pub(crate) fn rest(part: Part) -> LiveKeys {
+        LiveKeys::holding(part, usize::MAX)
     }
 
     fn holding(part: Part, most: usize) -> LiveKeys {
@@ -252,7 +258,7 @@ mod tests {
         let (mut total, part) = first.count();
         assert!(part.bits >= 2, "{part:?}");
         for index in 1..1 << part.bits {
-            let mut rest = LiveKeys::holding(Part { index, ..part }, 1000);
+            let mut rest = LiveKeys::rest(Part { index, ..part });
             walk(&mut rest);
             total += rest.count().0;
         }
