@@ -65,9 +65,6 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
                 .insert(issued, control_text("a certificate authority"));
             return Ok(fresh);
         }
-        Action::ArchiveDataDir { data_dir, .. } | Action::ReinstateDataDir { data_dir, .. } => {
-            data::note_if_running(model, name, data_dir);
-        }
         _ => {}
     }
     let host = model.hosts.get_mut(name).ok_or("no such host")?;

@@ -10,20 +10,16 @@ use crate::actions::Change;
 use crate::cluster::{MemberData, Store};
 use crate::model::{ControlFile, DataDir, Host, Model};
 
-/// Moving the data of a running member is never right, though a real host would do it.
-pub(crate) fn note_if_running(model: &mut Model, name: &HostName, data_dir: &str) {
-    let Some(host) = model.hosts.get(name) else {
-        return;
-    };
+/// The data of a running member is not moved.
+fn unused(host: &Host, data_dir: &str) -> Result<(), String> {
     let used = host
         .services
         .values()
         .any(|s| s.running && s.etcd.as_ref().is_some_and(|e| e.data_dir == data_dir));
     if used {
-        model.violations.push(format!(
-            "`{data_dir}` of the member running on `{name}` was moved"
-        ));
+        return Err(format!("an etcd still uses `{data_dir}`"));
     }
+    Ok(())
 }
 
 fn snapshot_on(host: &Host, tool: &str, snapshot: &str) -> Result<Store, String> {
@@ -50,6 +46,7 @@ pub(crate) fn archive(host: &mut Host, data_dir: &str, aside: &str) -> Change {
     if dir.member.is_none() {
         return Ok(false);
     }
+    unused(host, data_dir)?;
     if host.data.contains_key(aside) {
         return Err(format!("`{aside}` is there already"));
     }
@@ -60,6 +57,10 @@ pub(crate) fn archive(host: &mut Host, data_dir: &str, aside: &str) -> Change {
 }
 
 pub(crate) fn reinstate(host: &mut Host, data_dir: &str, aside: &str, failed: &str) -> Change {
+    if !host.data.contains_key(aside) {
+        return Ok(false);
+    }
+    unused(host, data_dir)?;
     let Some(before) = host.data.remove(aside) else {
         return Ok(false);
     };

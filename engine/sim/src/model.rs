@@ -20,7 +20,7 @@ pub struct Model {
     pub leaders: BTreeMap<u64, HostName>,
     /// What was done, in order.
     pub log: Vec<Effect>,
-    /// What must never happen and did: a running member's data moved, two members of one id...
+    /// What must never happen and did: a second cluster bootstrapped beside one that its members belong to.
     pub violations: Vec<String>,
     /// Clusters that had quorum and lost it, in order.
     pub quorum_losses: Vec<u64>,

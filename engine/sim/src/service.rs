@@ -188,6 +188,7 @@ fn start_etcd(
         Some((cluster, member)) => check_not_removed(model, cluster, member)?,
         None => {
             let fresh = bootstrap_or_join(model, &env)?;
+            note_if_second(model, &fresh);
             let owner = user.unwrap_or("root").to_owned();
             let host = model.hosts.get_mut(name).ok_or("no such host")?;
             let dir = host
@@ -247,6 +248,24 @@ fn bootstrap_or_join(model: &Model, env: &BTreeMap<String, String>) -> Result<Me
         members: members.clone(),
         store: Store::empty(),
     })
+}
+
+/// `state new` for a member that a running cluster knows: it will serve alone, and look healthy.
+fn note_if_second(model: &mut Model, fresh: &MemberData) {
+    let own = fresh.members.iter().find(|m| m.id == fresh.member_id);
+    let url = own.and_then(|m| m.peer_urls.first());
+    let known = |m: &MemberData| {
+        let listed = m.members.iter().flat_map(|l| &l.peer_urls);
+        m.cluster_id != fresh.cluster_id && listed.clone().any(|u| Some(u) == url)
+    };
+    let formed = model.hosts.keys().filter_map(|h| model.running_member(h));
+    if formed.into_iter().any(known) {
+        model.violations.push(format!(
+            "cluster {:x} was bootstrapped beside a running one that knows `{}`",
+            fresh.cluster_id,
+            url.map_or("", String::as_str)
+        ));
+    }
 }
 
 /// A running cluster with quorum knows the newcomer by its peer URL.

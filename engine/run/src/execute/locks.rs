@@ -1,10 +1,12 @@
 //! The cluster's lock on its hosts: taken before anything, on every host that can be reached.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use runbook_model::event::{Event, RunEnd};
 use runbook_model::facts::{HostError, LockFacts};
 use runbook_model::host::HostName;
+use runbook_model::plan::Plan;
 use tokio::task::JoinSet;
 
 use super::{Run, RunError};
@@ -27,7 +29,7 @@ impl<W: World> Run<W> {
     /// Takes the lock on all hosts of the plan, or on none: then says who holds it. Hosts that cannot be reached are left out;
     /// they are locked before anything is sent to them.
     pub(super) async fn take_locks(&mut self) -> Result<Option<String>, RunError> {
-        let mut hosts = self.hosts();
+        let mut hosts = hosts_of(&self.plan);
         // One host decides between two that begin at the same time; the others follow at once.
         let mut answers = BTreeMap::new();
         while let Some(first) = hosts.pop_first() {
@@ -46,7 +48,7 @@ impl<W: World> Run<W> {
             // What an earlier session of this run holds stays: its work is half done.
             let before = &self.state.locked;
             let mine: Vec<_> = taken.into_iter().filter(|h| !before.contains(h)).collect();
-            self.unlock_all(mine).await;
+            give_back(&self.world, &self.plan, mine).await;
             return Ok(Some(held_by(&holder)));
         }
         self.record(vec![Event::Locked { hosts: taken }])?;
@@ -92,14 +94,8 @@ impl<W: World> Run<W> {
         if keep || self.state.locked.is_empty() {
             return Ok(());
         }
-        let hosts = self.unlock_all(self.state.locked.clone()).await;
+        let hosts = give_back(&self.world, &self.plan, self.state.locked.clone()).await;
         self.record(vec![Event::Unlocked { hosts }])
-    }
-
-    /// All hosts that the plan may change, and those of all members.
-    fn hosts(&self) -> BTreeSet<HostName> {
-        let worked = self.plan.steps().flat_map(|s| &s.work).map(|w| &w.host);
-        worked.chain(self.plan.members.keys()).cloned().collect()
     }
 
     async fn lock_all(
@@ -118,22 +114,31 @@ impl<W: World> Run<W> {
         }
         asked.join_all().await.into_iter().collect()
     }
+}
 
-    /// The hosts that gave the lock back.
-    async fn unlock_all(&self, hosts: impl IntoIterator<Item = HostName>) -> Vec<HostName> {
-        let mut asked = JoinSet::new();
-        for host in hosts {
-            let (world, cluster) = (self.world.clone(), self.plan.cluster.clone());
-            let run = self.plan.run.clone();
-            asked.spawn(async move {
-                let answer = world.unlock(&host, &cluster, &run).await;
-                answer.is_ok().then_some(host)
-            });
-        }
-        let mut hosts: Vec<_> = asked.join_all().await.into_iter().flatten().collect();
-        hosts.sort();
-        hosts
+/// All hosts that the plan may change, and those of all members.
+pub(super) fn hosts_of(plan: &Plan) -> BTreeSet<HostName> {
+    let worked = plan.steps().flat_map(|s| &s.work).map(|w| &w.host);
+    worked.chain(plan.members.keys()).cloned().collect()
+}
+
+/// The hosts that gave the lock back.
+pub(super) async fn give_back<W: World>(
+    world: &Arc<W>,
+    plan: &Plan,
+    hosts: impl IntoIterator<Item = HostName>,
+) -> Vec<HostName> {
+    let mut asked = JoinSet::new();
+    for host in hosts {
+        let (world, cluster, run) = (world.clone(), plan.cluster.clone(), plan.run.clone());
+        asked.spawn(async move {
+            let answer = world.unlock(&host, &cluster, &run).await;
+            answer.is_ok().then_some(host)
+        });
     }
+    let mut hosts: Vec<_> = asked.join_all().await.into_iter().flatten().collect();
+    hosts.sort();
+    hosts
 }
 
 /// Hosts whose lock was had, and a holder that stands in the way.

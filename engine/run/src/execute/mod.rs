@@ -166,6 +166,12 @@ pub async fn rollback<W: World>(
         .await
 }
 
+/// Gives back the locks of a run that is dead and will not be resumed: the hosts that gave it back. Only who names the run may:
+/// a lock is never broken for its age.
+pub async fn unlock<W: World>(world: &Arc<W>, plan: &Plan) -> Vec<HostName> {
+    locks::give_back(world, plan, locks::hosts_of(plan)).await
+}
+
 /// What became of one thing to do.
 enum Flow {
     Next,
@@ -226,6 +232,10 @@ impl<W: World> Run<W> {
     }
 
     async fn drive(mut self, undo: Option<String>) -> Result<Finished, RunError> {
+        if self.plan.converged.is_some() {
+            // Its guards are those of a change that is not made.
+            return self.finish(RunEnd::Done { changed: false }).await;
+        }
         let local = self.options.local_lock.clone();
         let local = local.map(|runs| runs.lock(&self.plan.cluster, &self.lock_facts()));
         let (_local, held) = match local.transpose() {

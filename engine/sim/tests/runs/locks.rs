@@ -1,7 +1,10 @@
 //! F14, F15: one run a cluster.
 
+use std::sync::Arc;
+
 use runbook_model::event::RunEnd;
 use runbook_model::facts::LockFacts;
+use runbook_run::{RunState, RunsDir, execute, resume, unlock};
 use runbook_sim::{MemoryJournal, Moment, SimWorld, When, run};
 
 use super::plans::*;
@@ -122,5 +125,65 @@ fn a_host_that_comes_back_is_locked_first() {
         });
         let done = go(&world, &MemoryJournal::new(), &plan).await.unwrap();
         assert_eq!(done.end, RunEnd::Done { changed: true });
+    });
+}
+
+/// On one machine the second run is refused before any host is asked.
+#[test]
+fn a_second_run_on_this_machine_is_refused_at_once() {
+    run(async {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = RunsDir::new(dir.path());
+        let before = cluster(3);
+        let plan = restore_plan(&specs(3), &before);
+        let world = SimWorld::new(before.clone());
+        let held = runs.lock("prod", &other()).unwrap();
+        let mut options = desk().options;
+        options.local_lock = Some(runs.clone());
+        let ledger = Box::new(runs.create(RUN).unwrap());
+        let refused = execute(Arc::new(world.clone()), ledger, plan, options.clone())
+            .await
+            .unwrap();
+        assert_eq!(refused.end.exit_code(), 7);
+        assert_eq!(world.model().image(), before.image());
+        drop(held);
+        let (journal, records) = runs.open(RUN).unwrap();
+        let done = resume(Arc::new(world), Box::new(journal), &records, options)
+            .await
+            .unwrap();
+        assert_eq!(done.end, RunEnd::Done { changed: true });
+        // What is on disk tells the same as what was lived.
+        assert_eq!(RunState::fold(&runs.read(RUN).unwrap()), done.state);
+    });
+}
+
+/// F15: a lock is given back to who names its run, and only that one.
+#[test]
+fn a_stale_lock_is_given_back_by_its_runs_name() {
+    run(async {
+        let mut before = cluster(3);
+        let plan = restore_plan(&specs(3), &before);
+        before
+            .hosts
+            .get_mut(&host(3))
+            .unwrap()
+            .locks
+            .insert("prod".to_owned(), other());
+        let world = SimWorld::new(before);
+        let journal = MemoryJournal::new();
+        let mut stale = plan.clone();
+        stale.run = "r0".to_owned();
+        assert_eq!(
+            go(&world, &journal, &plan).await.unwrap().end.exit_code(),
+            7
+        );
+        unlock(&Arc::new(world.clone()), &plan).await;
+        assert_eq!(
+            world.model().hosts[&host(3)].locks.len(),
+            1,
+            "another run's lock"
+        );
+        unlock(&Arc::new(world.clone()), &stale).await;
+        no_locks(&world.model());
     });
 }

@@ -173,3 +173,63 @@ fn after_the_irreversible_nothing_is_undone_where_the_runbook_says_so() {
         });
     }
 }
+
+/// What the host itself cannot tell any more is undone as if it had been done.
+#[test]
+fn what_stayed_unknown_is_undone_when_asked() {
+    run(async {
+        let before = cluster(3);
+        let plan = restore_plan(&specs(3), &before);
+        let world = SimWorld::new(before.clone());
+        world.inject(at(2, 5, false), Fault::PowerOff { action: 1 });
+        let journal = MemoryJournal::new();
+        let unknown = go(&world, &journal, &plan).await.unwrap();
+        assert_eq!(unknown.end.exit_code(), 6, "{:?}", unknown.end);
+        let silent = take_back(&world, &journal).await.unwrap();
+        assert_eq!(
+            silent.end.exit_code(),
+            6,
+            "a host that cannot be asked: {:?}",
+            silent.end
+        );
+        world.edit(|m| m.power_on(&host(2)));
+        // systemd started what is enabled: the restored member.
+        world.edit(|m| {
+            m.hosts
+                .get_mut(&host(2))
+                .unwrap()
+                .services
+                .get_mut("etcd")
+                .unwrap()
+                .running = false
+        });
+        let done = take_back(&world, &journal).await.unwrap();
+        assert_eq!(done.end.exit_code(), 5, "{:?}", done.end);
+        as_before(&world.model(), &before);
+        no_locks(&world.model());
+    });
+}
+
+/// A host that reboots in the outage starts its enabled etcd; its data is not moved under it, a person is called.
+#[test]
+fn the_data_of_a_member_that_came_back_is_not_moved() {
+    run(async {
+        let before = cluster(3);
+        let plan = restore_plan(&specs(3), &before);
+        let world = SimWorld::new(before.clone());
+        world.inject(at(2, 5, false), Fault::PowerOff { action: 1 });
+        let journal = MemoryJournal::new();
+        go(&world, &journal, &plan).await.unwrap();
+        world.edit(|m| m.power_on(&host(2)));
+        let running = world.model().running_member(&host(2)).cloned();
+        let stuck = take_back(&world, &journal).await.unwrap();
+        let RunEnd::Stuck { reason } = stuck.end else {
+            panic!("{:?}", stuck.end)
+        };
+        assert_eq!(
+            reason,
+            "undo of step 5 failed: `etcd2`: an etcd still uses `/var/lib/etcd`"
+        );
+        assert_eq!(world.model().running_member(&host(2)), running.as_ref());
+    });
+}

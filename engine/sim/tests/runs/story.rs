@@ -234,3 +234,24 @@ fn live_events_tell_what_happens_in_order() {
         assert_eq!(seen, wanted);
     });
 }
+
+/// The same restore again: the plan found it so already, and its guards (quorum lost) are not asked.
+#[test]
+fn a_converged_plan_touches_nothing() {
+    run(async {
+        let specs = specs(3);
+        let before = cluster(3);
+        let world = SimWorld::new(before.clone());
+        let mut plan = restore_plan(&specs, &before);
+        plan.items.clear();
+        plan.converged = Some("restored from this snapshot".to_owned());
+        let lost = runbook_model::guard::Guard::QuorumLost {
+            members: members(&specs),
+        };
+        plan.requires
+            .push(guard("quorum-lost(members)", lost, None));
+        let done = go(&world, &MemoryJournal::new(), &plan).await.unwrap();
+        assert_eq!(done.end, RunEnd::Done { changed: false });
+        assert_eq!(world.model().image(), before.image());
+    });
+}
