@@ -83,7 +83,7 @@ impl Builder {
             Rule::number | Rule::bad_number => self.number(&pair),
             Rule::text => text::text(self, &pair),
             Rule::boolean => Expr::Bool(pair.as_str() == "true"),
-            Rule::name => Expr::Name(pair.as_str().to_owned()),
+            Rule::reference => return self.reference(pair),
             Rule::list => Expr::List(self.args(pair)),
             Rule::paren => match pair.into_inner().next() {
                 Some(inner) => {
@@ -92,16 +92,39 @@ impl Builder {
                 }
                 None => Expr::Bool(false),
             },
-            Rule::function_call => {
-                let mut inner = pair.into_inner();
-                let name = inner.next().map(|n| self.name(&n)).unwrap_or_default();
-                let args = inner.next().map(|a| self.args(a)).unwrap_or_default();
-                Expr::Call(name, args)
-            }
             // INVARIANT: these are all that the grammar's primary can be.
             _ => Expr::Bool(false),
         };
         Node::new(value, span)
+    }
+
+    fn reference(&mut self, pair: Pair<'_, Rule>) -> Node<Expr> {
+        let whole = self.span(&pair);
+        let mut parts = pair.into_inner();
+        let path = parts.next().map(|p| self.name(&p)).unwrap_or_default();
+        if let Some(args) = parts.next() {
+            return Node::new(Expr::Call(path, self.args(args)), whole);
+        }
+        let mut value: Option<Node<Expr>> = None;
+        let mut start = path.span.start;
+        for name in path.value.split('.') {
+            let span = Span {
+                start,
+                end: start + name.len(),
+                ..path.span
+            };
+            start = span.end + 1;
+            value = Some(match value {
+                None => Node::new(Expr::Name(name.to_owned()), span),
+                Some(of) => {
+                    let both = join(of.span, span);
+                    let field = Node::new(name.to_owned(), span);
+                    Node::new(Expr::Field(Box::new(of), field), both)
+                }
+            });
+        }
+        // INVARIANT: a split gives at least one piece.
+        value.unwrap_or_else(|| Node::new(Expr::Bool(false), whole))
     }
 
     /// The expressions of `args`.

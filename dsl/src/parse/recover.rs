@@ -180,7 +180,13 @@ fn wanted(error: &Error<Rule>, end: &'static str) -> Vec<&'static str> {
         wanted.retain(|w| {
             !matches!(
                 *w,
-                "an operator" | "`and`" | "`or`" | "`union`" | "`except`" | "`not`"
+                "an operator"
+                    | "`(` with arguments"
+                    | "`and`"
+                    | "`or`"
+                    | "`union`"
+                    | "`except`"
+                    | "`not`"
             )
         });
     }

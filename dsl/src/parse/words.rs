@@ -19,7 +19,7 @@ pub(super) fn word(rule: Rule) -> Option<&'static str> {
         Rule::text | Rule::line_text | Rule::block_text => "a text in quotation marks",
         Rule::expr | Rule::operand | Rule::primary | Rule::arg | Rule::only_expr => "a value",
         Rule::operator | Rule::minus => "an operator",
-        Rule::function_call | Rule::function => "a function",
+        Rule::reference | Rule::path => "a name",
         Rule::list => "a list",
         Rule::paren => "`(`",
         Rule::args => "`(` with arguments",
@@ -47,6 +47,8 @@ pub(super) fn word(rule: Rule) -> Option<&'static str> {
         | Rule::reserved
         | Rule::word_char
         | Rule::number_char
+        | Rule::name_char
+        | Rule::plain
         | Rule::label
         | Rule::continued
         | Rule::unsupported
