@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use runbook_model::host::{Connection, HostName};
+use runbook_model::host::{Connection, HostName, MemberSpec};
 use secrecy::SecretString;
+
+use crate::etcd::AccessFiles;
 
 /// Settings of a [`crate::RealWorld`]; read once in `main`.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// How to reach each host.
     pub connections: BTreeMap<HostName, Connection>,
+    /// The members that hosts carry: for actions that name a member by its host.
+    pub members: BTreeMap<HostName, MemberSpec>,
+    /// Certificates that take the place of the cluster's own when members are called.
+    pub access: AccessFiles,
     /// Password for sudo on every host, if one is needed.
     pub become_password: Option<SecretString>,
     /// Directory on the control host for control sockets; made with mode 0700. Keep it short: socket paths end at 108 bytes.
@@ -37,6 +43,8 @@ impl Settings {
     pub fn new(connections: BTreeMap<HostName, Connection>, control_state_dir: PathBuf) -> Self {
         Self {
             connections,
+            members: BTreeMap::new(),
+            access: AccessFiles::default(),
             become_password: None,
             control_state_dir,
             forks: 50,

@@ -155,7 +155,7 @@ struct Written {
 impl Written {
     /// Putting the same value once more does no harm, so a put that timed out may be tried again.
     async fn put(&self, at: &Connection, deadline: Instant) -> Result<i64, CallError> {
-        again(deadline, async || {
+        again(deadline, || async move {
             let mut client = at.client();
             let put = client.put(self.key.clone(), self.value.clone(), None);
             let answer = at.call("put", within(deadline), put).await?;
@@ -169,7 +169,7 @@ impl Written {
         at: &Connection,
         deadline: Instant,
     ) -> Result<Option<(String, i64)>, CallError> {
-        again(deadline, async || {
+        again(deadline, || async move {
             let mut client = at.client();
             let get = client.get(self.key.clone(), None);
             let answer = at.call("get", within(deadline), get).await?;
@@ -182,7 +182,7 @@ impl Written {
     }
 
     async fn delete(&self, at: &Connection, deadline: Instant) -> Result<(), CallError> {
-        again(deadline, async || {
+        again(deadline, || async move {
             let mut client = at.client();
             let delete = client.delete(self.key.clone(), None);
             at.call("delete", within(deadline), delete)
@@ -194,9 +194,11 @@ impl Written {
 }
 
 /// Asks again while the member refuses only for a while; what it said last stands when time is up.
-pub(crate) async fn again<T>(
+///
+/// Not an `AsyncFnMut`: rustc cannot show that the future of one is `Send` where the world's traits want that.
+pub(crate) async fn again<T, F: Future<Output = Result<T, CallError>>>(
     deadline: Instant,
-    mut call: impl AsyncFnMut() -> Result<T, CallError>,
+    mut call: impl FnMut() -> F,
 ) -> Result<T, CallError> {
     loop {
         match call().await {

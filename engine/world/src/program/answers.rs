@@ -204,9 +204,11 @@ impl<'a> ProbeAnswers<'a> {
                 facts.exists = true;
                 facts.has_member = frame.number(1) == Some(1);
                 facts.empty = frame.number(2) == Some(1);
+                let text = frame.text();
+                let (owner, real) = text.split_once('\n').unwrap_or_default();
+                facts.owner = owner.to_owned();
                 // A link to elsewhere cannot be renamed any more than a mount point can.
-                facts.mount_point =
-                    path(asked).is_ok_and(|p| p != frame.text().trim_end_matches('\n'));
+                facts.mount_point = path(asked).is_ok_and(|p| p != real.trim_end_matches('\n'));
             }
             "origin" => facts.origin = serde_json::from_slice(&frame.payload).ok(),
             _ => facts.aside = newest_first(&frame.payload),
@@ -278,7 +280,6 @@ impl<'a> ProbeAnswers<'a> {
             let facts: &mut DataDirFacts = self.facts.data_dirs.entry(asked.clone()).or_default();
             let Ok(asked) = path(asked) else { continue };
             if let Some(stat) = self.stats.get(&asked) {
-                facts.owner.clone_from(&stat.owner);
                 facts.mount_point |= stat.mount == asked;
             }
         }

@@ -3,7 +3,6 @@ use std::ops::Range;
 use std::time::Duration;
 
 use runbook_model::action::{Action, Outcome};
-use runbook_model::cluster::MemberProbe;
 use runbook_model::facts::{HostError, LockFacts};
 use runbook_model::host::{HostName, MemberSpec};
 use runbook_run::world::{Order, Progress, World};
@@ -18,6 +17,8 @@ use crate::transport::{Channel, Link, LinkError};
 
 /// After the deadline: what ending a program and asking for its receipt may take.
 pub(super) const GRACE: Duration = Duration::from_secs(15);
+/// For a write to be carried out and read back everywhere.
+const WRITE_LIMIT: Duration = Duration::from_secs(15);
 /// Pause between tries to find a lost order again.
 pub(super) const PAUSE: Duration = Duration::from_millis(300);
 
@@ -61,9 +62,8 @@ impl World for RealWorld {
     }
 
     async fn write_probe(&self, members: &[MemberSpec]) -> Result<String, String> {
-        let _: Option<MemberProbe> = None;
-        let _ = members;
-        Err("no member can be written to yet".to_owned())
+        let proven = self.members.write_probe(members, WRITE_LIMIT).await;
+        proven.map_err(|error| error.to_string())
     }
 }
 
@@ -138,21 +138,9 @@ impl Work<'_> {
         })
     }
 
-    async fn control(&self, action: &Action) -> Outcome {
-        let what = match action {
-            Action::IssueCertificates { .. } => "certificates cannot be issued yet",
-            _ => "snapshots cannot be saved yet",
-        };
-        Outcome::Failed {
-            status: None,
-            reason: what.to_owned(),
-            output: String::new(),
-        }
-    }
-
     /// A program that runs on the host whatever becomes of the connection; a lost one is found again by its receipt.
     async fn detached(&self, key: &str, range: Range<usize>) -> Result<Vec<Outcome>, HostError> {
-        let link = self.world.link(self.host)?;
+        let link = self.world.shared.link(self.host)?;
         let nonce = self.nonce()?;
         let numbered: Vec<(usize, &Action)> = range
             .clone()

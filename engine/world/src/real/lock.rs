@@ -59,7 +59,7 @@ impl RealWorld {
         run: &str,
         compile: impl Fn(&Context<'_>) -> Result<String, NulByte>,
     ) -> Result<Frame, HostError> {
-        let link = self.link(host)?;
+        let link = self.shared.link(host)?;
         let limit_s = self.shared.settings.probe_timeout_s;
         let garbled = |detail: String| HostError::Garbled {
             host: host.clone(),

@@ -1,6 +1,7 @@
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use runbook_model::cluster::{MemberProbe, MemberQuery, SilentCause};
+use runbook_model::cluster::{MemberProbe, MemberQuery};
 use runbook_model::facts::{HostError, HostFacts, ProbeRequest};
 use runbook_model::host::{HostName, MemberSpec};
 use runbook_model::view::SnapshotFacts;
@@ -8,6 +9,7 @@ use runbook_run::world::Observe;
 use tokio::time::timeout;
 
 use super::receipt::{broken, next_frame};
+use super::snapshot::snapshot_facts;
 use super::world::RealWorld;
 use crate::frame::{self, Frames};
 use crate::program::{self, Context, ProbeAnswers};
@@ -18,7 +20,7 @@ pub(super) const PAYLOAD_LIMIT: usize = 8 * 1024 * 1024;
 
 impl Observe for RealWorld {
     async fn probe(&self, host: &HostName, request: &ProbeRequest) -> Result<HostFacts, HostError> {
-        let link = self.link(host)?;
+        let link = self.shared.link(host)?;
         let limit_s = self.shared.settings.probe_timeout_s;
         match timeout(
             Duration::from_secs(limit_s),
@@ -35,19 +37,19 @@ impl Observe for RealWorld {
     }
 
     async fn member(&self, spec: &MemberSpec, query: MemberQuery) -> MemberProbe {
-        let _ = (spec, query);
-        MemberProbe::Silent {
-            cause: SilentCause::NotAsked,
-            detail: "not asked".to_owned(),
-        }
+        self.members.probe(spec, query).await
     }
 
     async fn snapshot(&self, path: &str, sha256: Option<&str>) -> SnapshotFacts {
-        let _ = (path, sha256);
-        SnapshotFacts {
-            refused: vec!["snapshots cannot be read yet".to_owned()],
-            ..SnapshotFacts::default()
-        }
+        let (file, expected) = (PathBuf::from(path), sha256.map(str::to_owned));
+        // Hashing a whole file is no work for the threads that talk to hosts.
+        let read = move || snapshot_facts(&file, expected.as_deref());
+        tokio::task::spawn_blocking(read)
+            .await
+            .unwrap_or_else(|error| SnapshotFacts {
+                refused: vec![format!("reading it failed: {error}")],
+                ..SnapshotFacts::default()
+            })
     }
 
     fn now_ms(&self) -> i64 {

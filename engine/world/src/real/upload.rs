@@ -84,7 +84,7 @@ impl Work<'_> {
         range: Range<usize>,
         sources: &[Source],
     ) -> Result<Vec<Outcome>, HostError> {
-        let link = self.world.link(self.host)?;
+        let link = self.world.shared.link(self.host)?;
         let nonce = self.nonce()?;
         let files: Vec<Upload<'_>> = range
             .clone()

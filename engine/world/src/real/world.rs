@@ -6,6 +6,8 @@ use runbook_model::host::HostName;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
+use super::forward::Forwards;
+use crate::etcd::Members;
 use crate::program::Known;
 use crate::settings::Settings;
 use crate::transport::Link;
@@ -14,6 +16,7 @@ use crate::transport::Link;
 #[derive(Clone)]
 pub struct RealWorld {
     pub(super) shared: Arc<Shared>,
+    pub(super) members: Arc<Members<Forwards>>,
 }
 
 pub(super) struct Shared {
@@ -21,6 +24,22 @@ pub(super) struct Shared {
     links: BTreeMap<HostName, Arc<Link>>,
     /// Tools found by earlier probes.
     pub known: Mutex<BTreeMap<HostName, Known>>,
+}
+
+impl Shared {
+    /// The way to a host.
+    ///
+    /// # Errors
+    /// The inventory does not know it.
+    pub(crate) fn link(&self, host: &HostName) -> Result<Arc<Link>, HostError> {
+        self.links
+            .get(host)
+            .cloned()
+            .ok_or_else(|| HostError::Unreachable {
+                host: host.clone(),
+                detail: "the inventory has no such host".to_owned(),
+            })
+    }
 }
 
 impl RealWorld {
@@ -38,20 +57,21 @@ impl RealWorld {
             (host.clone(), Arc::new(link))
         };
         let links = settings.connections.iter().map(link).collect();
-        Self {
-            shared: Arc::new(Shared {
-                settings,
-                links,
-                known: Mutex::default(),
-            }),
-        }
+        let access = settings.access.clone();
+        let shared = Arc::new(Shared {
+            settings,
+            links,
+            known: Mutex::default(),
+        });
+        let members = Arc::new(Members::new(Forwards::new(Arc::clone(&shared)), access));
+        Self { shared, members }
     }
 
     /// Connects to all of these hosts at once; hosts already connected cost nothing. One answer a host.
     pub async fn connect(&self, hosts: &[HostName]) -> BTreeMap<HostName, Result<(), HostError>> {
         let mut set = JoinSet::new();
         for host in hosts {
-            let (host, link) = (host.clone(), self.link(host));
+            let (host, link) = (host.clone(), self.shared.link(host));
             set.spawn(async move {
                 let result = match link {
                     Ok(link) => link.connect().await,
@@ -75,20 +95,5 @@ impl RealWorld {
             set.spawn(async move { link.stop().await });
         }
         set.join_all().await;
-    }
-
-    /// The way to a host.
-    ///
-    /// # Errors
-    /// The inventory does not know it.
-    pub(crate) fn link(&self, host: &HostName) -> Result<Arc<Link>, HostError> {
-        self.shared
-            .links
-            .get(host)
-            .cloned()
-            .ok_or_else(|| HostError::Unreachable {
-                host: host.clone(),
-                detail: "the inventory has no such host".to_owned(),
-            })
     }
 }

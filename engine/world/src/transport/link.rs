@@ -102,6 +102,26 @@ impl Link {
         Ok(session)
     }
 
+    /// A session whose master answers at this moment.
+    ///
+    /// # Errors
+    /// Whatever keeps the host out of reach.
+    pub async fn live_session(&self) -> Result<Arc<Session>, HostError> {
+        check(&self.connection).map_err(|e| HostError::Unreachable {
+            host: self.host.clone(),
+            detail: e.to_string(),
+        })?;
+        let session = self.session().await?;
+        if matches!(
+            timeout(Duration::from_secs(2), session.check()).await,
+            Ok(Ok(()))
+        ) {
+            return Ok(session);
+        }
+        self.forget(&session).await;
+        self.session().await
+    }
+
     /// Forgets a session that broke, so that the next use connects again.
     async fn forget(&self, broken: &Arc<Session>) {
         let mut held = self.session.lock().await;

@@ -184,7 +184,7 @@ restore() {
   # The receipt first: with a receipt but without data the restore is done again, with data but without receipt nobody knows whose it is.
   printf '%s\n' "$origin" >"$receipt.part" && sync -- "$receipt.part" && mv -fT -- "$receipt.part" "$receipt" || fail "\`$receipt\` cannot be written"
   if [ -n "$inside" ]; then
-    must chown -- --reference="$fresh" "$place" 
+    if [ -n "$owner" ] && [ "$(id -un)" != "$owner" ]; then must chown -- "$owner:" "$place"; fi
     must mv -nT -- "$fresh/member" "$place/member"
     rm -rf -- "$fresh"
   else

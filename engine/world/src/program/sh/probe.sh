@@ -140,7 +140,7 @@ certificate() {
 # data_dir INDEX PATH
 data_dir() {
   if [ -d "$2" ]; then
-    frame used "$1" "$(used=$(du -sx -B1 -- "$2" 2>/dev/null) && printf '%s' "${used%%	*}")"
+    frame used "$1" "$(used=$(du -sxD -B1 -- "$2" 2>/dev/null) && printf '%s' "${used%%	*}")"
     member=0 bare=1
     [ ! -d "$2/member" ] || member=1
     for entry in "$2"/* "$2"/.[!.]* "$2"/..?*; do
@@ -148,6 +148,7 @@ data_dir() {
       case ${entry##*/} in .runbook-* | lost+found) ;; *) bare=0 ;; esac
     done
     frame data-dir "$1" "$member" "$bare"
+    stat -L -c %U -- "$2"
     readlink -f -- "$2"
   fi
   if [ -f "$2.runbook.json" ] && [ -r "$2.runbook.json" ]; then
@@ -157,7 +158,7 @@ data_dir() {
   index=$1 path=$2
   set --
   for entry in "$path".* "$path"/.runbook-aside-*; do
-    case ${entry##*/} in *.runbook-new | *.part) continue ;; esac
+    case ${entry##*/} in *.runbook-new | *.part | *.trial-*) continue ;; esac
     if [ -d "$entry" ] && [ ! -L "$entry" ]; then set -- "$@" "$entry"; fi
   done
   if [ $# -gt 0 ]; then

@@ -145,7 +145,8 @@ process_start() {
   done
 }
 
-# As systemd reads an EnvironmentFile: KEY=VALUE lines, comments, one pair of quotes; nothing is expanded.
+# As systemd reads an EnvironmentFile: KEY=VALUE lines, comments, quotes around the value, in double quotes \ before \ " $ `; nothing is
+# expanded.
 read_settings() {
   while IFS= read -r setting || [ -n "$setting" ]; do
     while :; do case $setting in ' '* | '	'*) setting=${setting#?} ;; *) break ;; esac; done
@@ -158,9 +159,30 @@ read_settings() {
     case $key in '' | [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac
     while :; do case $value in *' ' | *'	') value=${value%?} ;; *) break ;; esac; done
     case $value in
-      \"*\") value=${value#\"} value=${value%\"} ;;
+      \"*\") value=${value#\"} value=${value%\"} && unescape ;;
       \'*\') value=${value#\'} value=${value%\'} ;;
     esac
     export "$key=$value"
   done <"$1"
+}
+
+unescape() {
+  plain=
+  while :; do
+    case $value in
+      *\\*) ;;
+      *) break ;;
+    esac
+    plain=$plain${value%%\\*}
+    value=${value#*\\}
+    case $value in
+      [\\\"\$\`]*)
+        after=${value#?}
+        plain=$plain${value%"$after"}
+        value=$after
+        ;;
+      *) plain=$plain\\ ;;
+    esac
+  done
+  value=$plain$value
 }
