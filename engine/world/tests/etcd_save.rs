@@ -192,6 +192,36 @@ async fn another_file_of_the_name_stays() {
     );
 }
 
+/// 3.5 answers HashKV at the revision that it compacted to from memory, as of before: that is no difference.
+#[tokio::test]
+async fn right_after_a_compaction_to_the_head() {
+    for version in VERSIONS {
+        let cluster = Cluster::start(&Options {
+            version,
+            ..Options::default()
+        });
+        let spec = cluster.specs().remove(0);
+        for value in ["1", "2", "3"] {
+            cluster.etcdctl(0, &["put", "a", value]);
+        }
+        cluster.etcdctl(0, &["compact", "--physical", "4"]);
+        let out = tempfile::tempdir().unwrap();
+        let head = out.path().join("head.db");
+        let saved = save(&spec, destination(&head)).await.unwrap();
+        assert_eq!(
+            (saved.manifest.revision, saved.manifest.proven_by_member),
+            (4, None)
+        );
+        cluster.etcdctl(0, &["put", "a", "4"]);
+        let later = out.path().join("later.db");
+        let saved = save(&spec, destination(&later)).await.unwrap();
+        assert_eq!(
+            (saved.manifest.revision, saved.manifest.proven_by_member),
+            (5, Some(true))
+        );
+    }
+}
+
 /// A run that was killed after the file had its name asks again when it is resumed.
 #[tokio::test]
 async fn the_same_run_finds_its_own_file() {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tonic::transport::Endpoint;
 
 use super::access::Access;
-use super::error::{CallError, Silence};
+use super::error::{CallError, Silence, one_line};
 use super::peer::Peer;
 use super::route::Route;
 use super::tls::{self, Served};
@@ -165,7 +165,7 @@ impl Connection {
             {
                 return CallError::Refused {
                     code: format!("{:?}", status.code()),
-                    message: status.message().to_owned(),
+                    message: one_line(status.message()),
                 };
             }
             etcd_client::Error::GRpcStatus(status) => innermost(&status),

@@ -15,12 +15,18 @@ pub struct Silence {
 }
 
 impl Silence {
-    pub(crate) fn new(cause: SilentCause, detail: impl Into<String>) -> Self {
+    /// The words may hold a stranger's: a served certificate's names, a server's text.
+    pub(crate) fn new(cause: SilentCause, detail: impl AsRef<str>) -> Self {
         Self {
             cause,
-            detail: detail.into(),
+            detail: one_line(detail.as_ref()),
         }
     }
+}
+
+/// A stranger's text without anything that a terminal would act on.
+pub(crate) fn one_line(text: &str) -> String {
+    crate::text::escape(text.as_bytes()).replace('\n', " ")
 }
 
 impl From<Silence> for MemberProbe {
@@ -99,5 +105,39 @@ impl std::fmt::Display for Seconds {
         } else {
             write!(f, "{ms} ms")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_words_are_harmless() {
+        let silence = Silence::new(SilentCause::Error, "a\u{1b}[31m\nb\u{202e}c");
+        assert_eq!(silence.detail, "a\\x1b[31m b\\u{202e}c");
+    }
+
+    #[test]
+    fn limits_in_words() {
+        let said = |ms| Seconds(Duration::from_millis(ms)).to_string();
+        assert_eq!(
+            [said(5000), said(1500), said(700)],
+            ["5 s", "1.5 s", "700 ms"]
+        );
+    }
+
+    #[test]
+    fn only_what_passes_is_asked_again() {
+        let refused = |message: &str| CallError::Refused {
+            code: "Unavailable".to_owned(),
+            message: message.to_owned(),
+        };
+        assert!(refused("etcdserver: unhealthy cluster").is_transient());
+        assert!(refused("etcdserver: no leader").is_transient());
+        assert!(!refused("etcdserver: mvcc: database space exceeded").is_transient());
+        assert!(!refused("etcdserver: permission denied").is_transient());
+        let limit = Duration::from_secs(1);
+        assert!(!CallError::Timeout { call: "put", limit }.is_transient());
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::access::Access;
 use super::connection::Connection;
-use super::error::{CallError, Seconds, Silence};
+use super::error::{CallError, Seconds, Silence, one_line};
 use super::route::{Forward, Routes};
 
 /// etcdctl's own default.
@@ -86,7 +86,7 @@ fn read_status(answer: &StatusResponse) -> MemberStatus {
     let (alarms, errors) = answer
         .errors()
         .iter()
-        .map(|text| read_alarm(text).ok_or_else(|| text.clone()))
+        .map(|text| read_alarm(text).ok_or_else(|| one_line(text)))
         .fold((Vec::new(), Vec::new()), |(mut yes, mut no), item| {
             match item {
                 Ok(alarm) => yes.push(alarm),
@@ -97,7 +97,7 @@ fn read_status(answer: &StatusResponse) -> MemberStatus {
     MemberStatus {
         cluster_id: header.map_or(0, |h| h.cluster_id()),
         member_id: header.map_or(0, |h| h.member_id()),
-        version: answer.version().to_owned(),
+        version: one_line(answer.version()),
         leader: answer.leader(),
         raft_term: answer.raft_term(),
         raft_index: answer.raft_index(),
