@@ -234,11 +234,11 @@ fn read(image: &Image<'_>, options: &Options, findings: &mut Findings) -> io::Re
 }
 
 fn live_keys(image: &Image<'_>, content: &mut Content, seed: &Seed) -> io::Result<u64> {
-    let (mut total, Part { bits, .. }) = content.records.live.count();
+    let (mut total, Part { bits, .. }) = content.records.live.finish();
     for index in 1..1 << bits {
         let mut rest = LiveCount::new(Part { bits, index }, *seed);
         Walk::new(image, &mut rest, &mut Findings::new(0)).run()?;
-        total += rest.records.live.count().0;
+        total += rest.records.live.finish().0;
     }
     Ok(total)
 }

@@ -145,10 +145,11 @@ impl LiveKeys {
         }
     }
 
-    /// How many are alive, of which part.
-    pub(crate) fn count(&mut self) -> (u64, Part) {
+    /// How many are alive, of which part. Gives the memory back for the next part.
+    pub(crate) fn finish(&mut self) -> (u64, Part) {
         self.settle();
-        (self.held.len() as u64, self.part)
+        let held = std::mem::take(&mut self.held);
+        (held.len() as u64, self.part)
     }
 
     fn settle(&mut self) {
@@ -255,12 +256,12 @@ mod tests {
         };
         let mut first = LiveKeys::holding(Part::ALL, 100);
         walk(&mut first);
-        let (mut total, part) = first.count();
+        let (mut total, part) = first.finish();
         assert!(part.bits >= 2, "{part:?}");
         for index in 1..1 << part.bits {
             let mut rest = LiveKeys::rest(Part { index, ..part });
             walk(&mut rest);
-            total += rest.count().0;
+            total += rest.finish().0;
         }
         assert_eq!(total, 1000 - 334 + 1);
     }
