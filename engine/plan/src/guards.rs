@@ -214,6 +214,16 @@ pub(crate) fn verdict(filled: &Filled, negated: bool, view: &View) -> Verdict {
     if negated { verdict.negate() } else { verdict }
 }
 
+/// The verdict of a planned guard on another view.
+pub(crate) fn verdict_on(guard: &PlannedGuard, view: &View) -> Verdict {
+    let verdict = evaluate(&guard.guard, view);
+    if guard.negated {
+        verdict.negate()
+    } else {
+        verdict
+    }
+}
+
 /// A guard for the plan, its verdict on `view`.
 pub(crate) fn planned(
     request: &Request<'_>,
@@ -248,11 +258,24 @@ pub(crate) fn planned(
 
 /// A guard that must come true later: what the prediction cannot show is left to the run.
 pub(crate) fn expected(mut guard: PlannedGuard) -> PlannedGuard {
-    if !guard.verdict.holds() {
-        guard.verdict = Verdict::Unknown {
+    guard.verdict = match guard.verdict {
+        Verdict::Holds { observed } => Verdict::Holds {
+            observed: format!("expected: {observed}"),
+        },
+        _ => Verdict::Unknown {
             why: "decided in the run".to_owned(),
-        };
-    }
+        },
+    };
+    guard
+}
+
+/// A verdict on a view that the run itself changes before: said to be a prediction.
+pub(crate) fn predicted(mut guard: PlannedGuard) -> PlannedGuard {
+    let text = match &mut guard.verdict {
+        Verdict::Holds { observed } | Verdict::Violated { observed, .. } => observed,
+        Verdict::Unknown { why } => why,
+    };
+    *text = format!("by then: {text}");
     guard
 }
 

@@ -1,6 +1,7 @@
 //! Parameters: command line before host before group before default, each value read by its type.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use runbook_dsl::catalogue::Type;
 use runbook_dsl::checked::Parameter;
@@ -32,7 +33,7 @@ pub(crate) fn without_inventory(request: &Request<'_>, problems: &mut Vec<Proble
     for parameter in request.checked.parameters() {
         let name = &parameter.name.value;
         let found = match request.arguments.get(name) {
-            Some(raw) => typed(request, parameter, raw, "-e on the command line")
+            Some(raw) => typed(request, parameter, raw, (None, "-e on the command line"))
                 .map(|v| Some((v, "command line".to_owned()))),
             None => default(request, parameter, &parameters.common)
                 .map(|v| v.map(|v| (v, "default".to_owned()))),
@@ -153,11 +154,36 @@ fn unknown_arguments(request: &Request<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn typed(request: &Request<'_>, parameter: &Parameter, raw: &Json, from: &str) -> Outcome<Value> {
+/// `dir`: what relative paths count from; none: the working directory.
+fn typed(
+    request: &Request<'_>,
+    parameter: &Parameter,
+    raw: &Json,
+    (dir, from): (Option<&Path>, &str),
+) -> Outcome<Value> {
     let name = &parameter.name.value;
     let value = read(name, raw, &parameter.ty).ok_or_else(|| bad(parameter, raw, from))?;
     check_hosts(request, &parameter.ty, &value)?;
-    Ok(value)
+    Ok(rooted(request, &parameter.ty, value, dir))
+}
+
+/// Paths of this machine from the root: a run may be resumed from another directory.
+fn rooted(request: &Request<'_>, ty: &Type, value: Value, dir: Option<&Path>) -> Value {
+    match (ty, value) {
+        (Type::Path, Value::Text(path)) => {
+            let joined =
+                dir.map_or_else(|| path.clone(), |dir| dir.join(&path).display().to_string());
+            Value::Text(request.files.absolute(&joined))
+        }
+        (Type::Optional(of), value) => rooted(request, of, value, dir),
+        (Type::List(of), Value::List(items)) => Value::List(
+            items
+                .into_iter()
+                .map(|item| rooted(request, of, item, dir))
+                .collect(),
+        ),
+        (_, value) => value,
+    }
 }
 
 fn bad(parameter: &Parameter, raw: &Json, from: &str) -> Fault {
@@ -220,7 +246,7 @@ fn default(
     Ok(Some(if is_secret(&parameter.ty) {
         Value::Secret(parameter.name.value.clone())
     } else {
-        value
+        rooted(request, &parameter.ty, value, None)
     }))
 }
 
@@ -251,7 +277,8 @@ fn from_inventory(
             .into());
         }
         let from = var.origin.to_string();
-        let value = typed(request, parameter, &var.value, &from)?;
+        let dir = request.inventory.dir_of(host);
+        let value = typed(request, parameter, &var.value, (dir, &from))?;
         found.push((host.clone(), value, from));
     }
     Ok(found)

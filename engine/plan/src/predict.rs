@@ -134,12 +134,14 @@ impl Prediction {
         data.exists = true;
         data.has_member = true;
         data.empty = false;
-        if let Some(status) = status {
-            self.view
-                .cluster
-                .members
-                .insert(host.clone(), MemberProbe::Serving(Box::new(status)));
-        }
+        let probe = match status {
+            Some(status) => MemberProbe::Serving(Box::new(status)),
+            None => MemberProbe::Silent {
+                cause: SilentCause::NotAsked,
+                detail: "what it says after the start is known in the run".to_owned(),
+            },
+        };
+        self.view.cluster.members.insert(host.clone(), probe);
     }
 
     /// What a member will say once it is up, as far as its data and its config decide it.
@@ -170,6 +172,9 @@ impl Prediction {
             });
         }
         let config = facts.files.get(&spec.config)?.content.as_deref()?;
+        if envfile::get(config, "ETCD_INITIAL_CLUSTER_STATE").as_deref() != Some("new") {
+            return None;
+        }
         let token = envfile::get(config, "ETCD_INITIAL_CLUSTER_TOKEN")?;
         let initial = envfile::get(config, "ETCD_INITIAL_CLUSTER")?;
         Some(MemberStatus {
@@ -293,44 +298,31 @@ fn apply_to_files(facts: &mut HostFacts, action: &Action) {
                 owner: owner(facts, access),
                 ..DirFacts::default()
             };
+            let parent = DirFacts {
+                mode: 0o755,
+                owner: facts.user.clone(),
+                ..made.clone()
+            };
+            for (known, found) in &mut facts.dirs {
+                if !found.exists && path.starts_with(&format!("{known}/")) {
+                    found.clone_from(&parent);
+                }
+            }
             facts.dirs.insert(path.clone(), made);
             if let Some(data) = facts.data_dirs.get_mut(path) {
                 data.empty |= !data.exists;
                 data.exists = true;
             }
         }
-        Action::WriteFile {
-            path,
-            content,
-            access,
-        } => {
-            let written = FileFacts {
-                kind: FileKind::File,
-                mode: access.mode,
-                owner: owner(facts, access),
-                size: content.len() as u64,
-                sha256: Some(files::sha256(content.as_bytes())),
-                content: Some(content.clone()),
-                ..FileFacts::default()
-            };
-            facts.files.insert(path.clone(), written);
-        }
-        Action::Upload {
-            dest,
-            sha256,
-            size,
-            access,
-            ..
-        } => {
-            let sent = FileFacts {
-                kind: FileKind::File,
-                mode: access.mode,
-                owner: owner(facts, access),
-                size: size.unwrap_or(0),
-                sha256: sha256.clone(),
-                ..FileFacts::default()
-            };
-            facts.files.insert(dest.clone(), sent);
+        Action::WriteFile { path, .. } | Action::Upload { dest: path, .. } => {
+            put_file(facts, action);
+            let unit = path
+                .rsplit('/')
+                .next()
+                .and_then(|f| f.strip_suffix(".service"));
+            if let Some(unit) = unit.filter(|_| path.contains("/systemd/system/")) {
+                facts.services.entry(unit.to_owned()).or_default().exists = true;
+            }
         }
         Action::RemoveUpload { path }
         | Action::RemoveCreated {
@@ -347,6 +339,43 @@ fn apply_to_files(facts: &mut HostFacts, action: &Action) {
         }
         _ => {}
     }
+}
+
+fn put_file(facts: &mut HostFacts, action: &Action) {
+    let (path, access, size, sha256, content) = match action {
+        Action::WriteFile {
+            path,
+            content,
+            access,
+        } => {
+            let sha256 = Some(files::sha256(content.as_bytes()));
+            (
+                path,
+                access,
+                content.len() as u64,
+                sha256,
+                Some(content.clone()),
+            )
+        }
+        Action::Upload {
+            dest,
+            sha256,
+            size,
+            access,
+            ..
+        } => (dest, access, size.unwrap_or(0), sha256.clone(), None),
+        _ => return,
+    };
+    let put = FileFacts {
+        kind: FileKind::File,
+        mode: access.mode,
+        owner: owner(facts, access),
+        group: String::new(),
+        size,
+        sha256,
+        content,
+    };
+    facts.files.insert(path.clone(), put);
 }
 
 fn apply_to_data(facts: &mut HostFacts, action: &Action) {
@@ -402,6 +431,8 @@ fn apply_to_tools(facts: &mut HostFacts, spec: Option<&MemberSpec>, action: &Act
                 let version = version.clone().or(installed).unwrap_or_default();
                 facts.packages.insert(name.clone(), Some(version));
             }
+            // The packages bring a unit of that name.
+            facts.services.entry("etcd".to_owned()).or_default().exists = true;
             if facts.tools.iter().any(|t| t.name == "etcd") {
                 return;
             }

@@ -154,9 +154,6 @@ fn settle<'a>(request: &Request<'a>, problems: &mut Vec<Problem>) -> Prepared<'a
         limit: None,
         needs: Needs::default(),
     };
-    if !problems.is_empty() {
-        return prepared;
-    }
     members(&mut prepared, problems);
     limit(&mut prepared, problems);
     if problems.is_empty() {

@@ -38,6 +38,9 @@ pub trait Files {
 
     /// Whether anything stands at the path.
     fn exists(&self, path: &str) -> bool;
+
+    /// The path from the root; a relative one counts from the working directory.
+    fn absolute(&self, path: &str) -> String;
 }
 
 /// A file of this machine.
@@ -82,5 +85,9 @@ impl Files for LocalFiles {
 
     fn exists(&self, path: &str) -> bool {
         std::fs::symlink_metadata(path).is_ok()
+    }
+
+    fn absolute(&self, path: &str) -> String {
+        std::path::absolute(path).map_or_else(|_| path.to_owned(), |p| p.display().to_string())
     }
 }

@@ -9,13 +9,14 @@ use crate::error::{Fault, Problem};
 use crate::eval::{Scope, depends_on_view, hosts_of};
 use crate::value::Value;
 
-/// Resolves targets in order into `values`. Counts are checked as soon as they can be told.
+/// Resolves targets in order into `values`. Counts are checked as soon as they can be told. Gives warnings.
 pub(crate) fn resolve(
     targets: &[Target],
     scope: &Scope<'_>,
     values: &mut BTreeMap<String, Value>,
     problems: &mut Vec<Problem>,
-) {
+) -> Vec<String> {
+    let mut notes = Vec::new();
     for target in targets {
         let scope = Scope {
             values: &*values,
@@ -25,13 +26,19 @@ pub(crate) fn resolve(
         let hosts = match hosts_of(&scope, &target.hosts) {
             Ok(hosts) => hosts,
             // No such group, and none is fine: the inventory need not even name it.
-            Err(problem)
-                if target.may_be_empty && matches!(*problem.fault, Fault::UnknownGroup { .. }) =>
-            {
-                Vec::new()
-            }
             Err(problem) => {
-                problems.push(problem);
+                match *problem.fault {
+                    Fault::UnknownGroup {
+                        ref name,
+                        ref meant,
+                        ..
+                    } if target.may_be_empty => {
+                        notes.extend(meant.as_ref().map(|meant| {
+                            format!("the inventory has no group `{name}`: was `{meant}` meant?")
+                        }));
+                    }
+                    _ => problems.push(problem),
+                }
                 Vec::new()
             }
         };
@@ -41,6 +48,7 @@ pub(crate) fn resolve(
         }
         values.insert(name.clone(), Value::Hosts(hosts));
     }
+    notes
 }
 
 fn count(target: &Target, hosts: &[HostName]) -> Option<Problem> {

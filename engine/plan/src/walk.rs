@@ -5,7 +5,7 @@ use runbook_dsl::checked::{Call, CheckedRunbook, GuardUse, Item, Step};
 use runbook_dsl::expr::{Expr, TextPart};
 use runbook_dsl::span::Node;
 
-use crate::verbs;
+use crate::{template, verbs};
 
 /// Every step, in order.
 pub(crate) fn steps(items: &[Item]) -> Vec<&Step> {
@@ -58,7 +58,8 @@ pub(crate) fn member_targets(runbook: &CheckedRunbook) -> Vec<&Node<Expr>> {
         .filter_map(|g| g.arguments.get("members"))
         .collect();
     for step in steps(runbook.body()) {
-        if step.leader_last || step.calls.iter().any(of_member) {
+        let speaks = |call: &Call| of_member(call) || mentions_member(runbook, call);
+        if step.leader_last || step.calls.iter().any(speaks) {
             out.push(&step.on);
         }
     }
@@ -68,6 +69,37 @@ pub(crate) fn member_targets(runbook: &CheckedRunbook) -> Vec<&Node<Expr>> {
 fn of_member(call: &Call) -> bool {
     let name = call.arguments.get("name").map(|node| &node.value);
     verbs::row(call.verb).of_member || (call.verb == Verb::Service && name.is_some_and(means_etcd))
+}
+
+/// Whether a call's arguments or its template say `member`.
+fn mentions_member(runbook: &CheckedRunbook, call: &Call) -> bool {
+    let by_template = call.arguments.get("template").is_some_and(|node| {
+        let name = match &node.value {
+            Expr::Name(name) => Some(name.as_str()),
+            Expr::Text(parts) => match parts.as_slice() {
+                [TextPart::Literal(text)] => Some(text.as_str()),
+                _ => None,
+            },
+            _ => None,
+        };
+        name.and_then(|name| template::find(runbook, name).ok())
+            .is_some_and(|text| text.contains("member."))
+    });
+    by_template || call.arguments.values().any(|node| mentions(&node.value))
+}
+
+fn mentions(expr: &Expr) -> bool {
+    match expr {
+        Expr::Name(name) => name == "member",
+        Expr::Text(parts) => parts.iter().any(|part| match part {
+            TextPart::Literal(_) => false,
+            TextPart::Expr(node) => mentions(&node.value),
+        }),
+        Expr::List(items) | Expr::Call(_, items) => items.iter().any(|i| mentions(&i.value)),
+        Expr::Field(of, _) | Expr::Not(of) => mentions(&of.value),
+        Expr::Binary(_, left, right) => mentions(&left.value) || mentions(&right.value),
+        Expr::Bool(_) | Expr::Int(_) | Expr::Bytes(_) | Expr::Duration(_) => false,
+    }
 }
 
 /// `etcd`, `"etcd.service"`, `"{member.unit}"`: the member's own unit.

@@ -10,7 +10,7 @@ use runbook_dsl::expr::Expr;
 use runbook_dsl::span::Node;
 use runbook_model::guard::{Guard, Verdict};
 use runbook_model::host::HostName;
-use runbook_model::plan::{self, PLAN_VERSION, Plan, PlanItem, PlannedGuard, Source};
+use runbook_model::plan::{self, PLAN_VERSION, Place, Plan, PlanItem, PlannedGuard, Source};
 use runbook_model::quorum::Quorum;
 use runbook_model::view::View;
 
@@ -57,7 +57,11 @@ struct Builder<'a> {
     values: BTreeMap<String, Value>,
     prediction: Prediction,
     steps: usize,
-    /// Hosts that work was to be done on and that were not reached.
+    /// Guards that verbs bring, and the verbs' places.
+    implied: Vec<(Guard, Place)>,
+    /// Hosts of steps that were not reached.
+    lost: BTreeSet<HostName>,
+    /// Those of them that no step leaves out.
     wanted: BTreeSet<HostName>,
     warnings: Vec<String>,
     items: Vec<PlanItem>,
@@ -82,7 +86,7 @@ impl<'a> Builder<'a> {
             host: None,
             member: None,
         };
-        targets::resolve(request.checked.targets(), &scope, &mut values, problems);
+        let warnings = targets::resolve(request.checked.targets(), &scope, &mut values, problems);
         lets(request, &scope, &mut values, problems);
         Ok(Self {
             prepared,
@@ -90,8 +94,10 @@ impl<'a> Builder<'a> {
             values,
             prediction: Prediction::new(observed),
             steps: 0,
+            implied: Vec::new(),
+            lost: BTreeSet::new(),
             wanted: BTreeSet::new(),
-            warnings: Vec::new(),
+            warnings,
             items: Vec::new(),
         })
     }
@@ -99,12 +105,17 @@ impl<'a> Builder<'a> {
     fn finish(mut self) -> Outcome<Plan> {
         let request = &self.prepared.request;
         let converged = self.converged()?;
-        let mut requires = self.guards(request.checked.requires(), self.observed)?;
+        let mut requires = Vec::new();
         if converged.is_none() {
+            requires = self.guards(request.checked.requires(), self.observed)?;
             self.body(request.checked.body())?;
             requires.extend(self.unreached(&requires));
+            for (guard, place) in &self.implied {
+                requires.push(guards::implied(guard.clone(), self.observed, *place));
+            }
         }
         let mut warnings = notes::standing(self.prepared, self.observed, &self.values);
+        warnings.extend(notes::lost(&self.lost));
         warnings.append(&mut self.warnings);
         Ok(Plan {
             version: PLAN_VERSION,
@@ -259,7 +270,7 @@ impl<'a> Builder<'a> {
             .filter(|h| !covered(h))
             .cloned()
             .collect();
-        let place = plan::Place::default();
+        let place = Place::default();
         (!hosts.is_empty())
             .then(|| guards::implied(Guard::Reachable { hosts }, self.observed, place))
     }

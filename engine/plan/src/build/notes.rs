@@ -1,11 +1,13 @@
 //! What a reviewer is told beside the steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use runbook_model::host::HostName;
 use runbook_model::quorum::{fault_tolerance, quorum};
 use runbook_model::view::View;
 
 use crate::prepare::Prepared;
+use crate::targets;
 use crate::value::Value;
 
 /// More voters than this make every commit slower and the cluster no safer.
@@ -18,9 +20,50 @@ pub(super) fn standing(
     values: &BTreeMap<String, Value>,
 ) -> Vec<String> {
     let mut out: Vec<String> = size(prepared.members.len()).into_iter().collect();
+    out.extend(membership(prepared, view));
     for value in values.values() {
         if let Value::Snapshot(path) = value {
             out.extend(snapshot(path, view));
+        }
+    }
+    out
+}
+
+/// What cannot be planned for want of facts.
+pub(super) fn lost(hosts: &BTreeSet<HostName>) -> Option<String> {
+    let hosts: Vec<HostName> = hosts.iter().cloned().collect();
+    (!hosts.is_empty()).then(|| {
+        format!(
+            "{} not reached: what is to be done there is not planned",
+            targets::names(&hosts)
+        )
+    })
+}
+
+/// Where the living cluster and the inventory name different members, one of them is wrong.
+fn membership(prepared: &Prepared<'_>, view: &View) -> Vec<String> {
+    let Some(listed) = view.cluster.membership() else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for member in listed {
+        let known = prepared.members.iter().find(|m| m.name == member.name);
+        match known {
+            None if member.name.is_empty() => out.push(format!(
+                "the cluster has a member at {} that never started",
+                member.peer_urls.join(",")
+            )),
+            None => out.push(format!(
+                "the cluster has a member `{}` that the inventory does not know",
+                member.name
+            )),
+            Some(spec) if !member.peer_urls.contains(&spec.peer_url()) => out.push(format!(
+                "the cluster reaches `{}` at {}, the inventory says {}",
+                member.name,
+                member.peer_urls.join(","),
+                spec.peer_url()
+            )),
+            Some(_) => {}
         }
     }
     out

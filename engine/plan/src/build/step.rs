@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use runbook_dsl::catalogue::Verb;
 use runbook_dsl::checked::{self, Call, Step};
 use runbook_model::action::Action;
-use runbook_model::facts::HostFacts;
 use runbook_model::guard::Guard;
 use runbook_model::host::HostName;
-use runbook_model::plan::{Change, HostWork, OnUnreachable, PlanStep, PlannedAction, Strategy};
+use runbook_model::plan::{
+    Change, HostWork, OnUnreachable, Place, PlanStep, PlannedAction, PlannedGuard, Strategy,
+};
 
 use super::{Builder, first_against};
 use crate::error::Outcome;
@@ -42,6 +43,7 @@ impl<'a> Builder<'a> {
             .requires
             .iter()
             .map(|g| guards::planned(request, &scope, g, batch, view))
+            .map(|g| g.map(|g| self.as_by_then(g)))
             .collect::<Outcome<Vec<_>>>()?;
         let skipped = first_against(&when).or_else(|| {
             hosts
@@ -87,6 +89,16 @@ impl<'a> Builder<'a> {
         Ok(planned)
     }
 
+    /// Marks a verdict as predicted where it is not the one on what was observed.
+    fn as_by_then(&self, guard: PlannedGuard) -> PlannedGuard {
+        let now = guards::verdict_on(&guard, self.observed);
+        if guard.verdict == now {
+            guard
+        } else {
+            guards::predicted(guard)
+        }
+    }
+
     /// The step's hosts on what is predicted, within `--limit`.
     fn hosts(&self, step: &Step) -> Outcome<Vec<HostName>> {
         let mut hosts = hosts_of(&self.scope(&self.prediction.view), &step.on)?;
@@ -97,7 +109,7 @@ impl<'a> Builder<'a> {
     }
 
     fn work(&mut self, step: &'a Step, hosts: &[HostName], planned: &mut PlanStep) -> Outcome<()> {
-        let mut tools: BTreeMap<Vec<String>, Vec<HostName>> = BTreeMap::new();
+        let mut notes = Notes::default();
         let mut lost = Vec::new();
         for host in hosts {
             if self.prediction.view.facts(host).is_none() {
@@ -108,42 +120,53 @@ impl<'a> Builder<'a> {
             for call in &step.calls {
                 let work = self.call(step, call, host, hosts)?;
                 for guard in work.requires {
-                    if let Guard::ToolsPresent {
-                        members,
-                        tools: names,
-                    } = guard
-                    {
-                        tools.entry(names).or_default().extend(members);
-                    }
+                    self.implied(guard, place(call.span));
                 }
-                for note in work.notes {
-                    self.warn(note);
-                }
+                notes.add(host, work.notes);
                 actions.extend(work.actions);
             }
-            planned.work.push(HostWork {
-                host: host.clone(),
-                actions,
-            });
-        }
-        for (tools, members) in tools {
-            let guard = Guard::ToolsPresent { members, tools };
-            let view = &self.prediction.view;
-            planned
-                .requires
-                .push(guards::implied(guard, view, planned.place));
-        }
-        if !lost.is_empty() {
-            self.warn(format!(
-                "{} not reached: what would be done there in \"{}\" is not planned",
-                targets::names(&lost),
-                planned.title
-            ));
-            if planned.on_unreachable != OnUnreachable::Skip {
-                self.wanted.extend(lost);
+            if !actions.is_empty() {
+                planned.work.push(HostWork {
+                    host: host.clone(),
+                    actions,
+                });
             }
         }
+        let reached_all = lost.is_empty();
+        if planned.on_unreachable != OnUnreachable::Skip {
+            self.wanted.extend(lost.iter().cloned());
+        }
+        self.lost.extend(lost);
+        let notes = notes.texts(hosts);
+        if planned.work.is_empty() && step.ensures.is_empty() && reached_all {
+            planned.skipped = Some(notes.join("; ")).filter(|why| !why.is_empty());
+        } else {
+            notes.into_iter().for_each(|note| self.warn(note));
+        }
         Ok(())
+    }
+
+    /// A guard that a verb brings is asked before the run starts: nothing is changed where it does not hold. Of several hosts
+    /// it is one guard.
+    fn implied(&mut self, guard: Guard, at: Place) {
+        if let Guard::ToolsPresent { members, tools } = &guard {
+            let same = self.implied.iter_mut().find_map(|(known, _)| match known {
+                Guard::ToolsPresent {
+                    members,
+                    tools: others,
+                } if others == tools => Some(members),
+                _ => None,
+            });
+            if let Some(known) = same {
+                for host in members {
+                    if !known.contains(host) {
+                        known.push(host.clone());
+                    }
+                }
+                return;
+            }
+        }
+        self.implied.push((guard, at));
     }
 
     /// One verb on one host; the prediction moves past its actions.
@@ -154,16 +177,12 @@ impl<'a> Builder<'a> {
         host: &HostName,
         hosts: &[HostName],
     ) -> Outcome<Placed> {
-        let facts = self
-            .prediction
-            .view
-            .facts(host)
-            .cloned()
-            .unwrap_or_default();
-        let work = self.work_of(step, call, host, hosts, &facts)?;
+        let work = self.work_of(step, call, host, hosts)?;
+        let idle = |change: &Change| matches!(change, Change::None { .. } | Change::Reads);
         let by_author = match &call.undo {
             None => None,
-            Some(undo) => Some(self.undo(step, undo, host, hosts, &facts)?),
+            Some(_) if work.drafts.iter().all(|d| idle(&d.change)) => Some(Vec::new()),
+            Some(undo) => Some(self.undo(step, undo, host, hosts)?),
         };
         let mut actions: Vec<PlannedAction> = work
             .drafts
@@ -196,11 +215,10 @@ impl<'a> Builder<'a> {
         calls: &[Call],
         host: &HostName,
         hosts: &[HostName],
-        facts: &HostFacts,
     ) -> Outcome<Vec<Action>> {
         let mut out = Vec::new();
         for call in calls {
-            let work = self.work_of(step, call, host, hosts, facts)?;
+            let work = self.work_of(step, call, host, hosts)?;
             out.extend(work.drafts.into_iter().map(|d| d.action));
         }
         Ok(out)
@@ -212,8 +230,10 @@ impl<'a> Builder<'a> {
         call: &Call,
         host: &HostName,
         hosts: &[HostName],
-        facts: &HostFacts,
     ) -> Outcome<Work> {
+        let Some(facts) = self.prediction.view.facts(host) else {
+            return Ok(Work::default());
+        };
         let values = self.prepared.values_on(&self.values, host);
         let member = self.prepared.member(host);
         let scope = Scope {
@@ -242,6 +262,35 @@ impl<'a> Builder<'a> {
             script: script.as_ref() as Option<&Script>,
         };
         (verbs::row(call.verb).work)(&site).map_err(|p| p.at(call.span))
+    }
+}
+
+/// What verbs say beside their actions, and on which hosts.
+#[derive(Default)]
+struct Notes(Vec<(String, Vec<HostName>)>);
+
+impl Notes {
+    fn add(&mut self, host: &HostName, notes: Vec<String>) {
+        for note in notes {
+            match self.0.iter_mut().find(|(known, _)| *known == note) {
+                Some((_, hosts)) => hosts.push(host.clone()),
+                None => self.0.push((note, vec![host.clone()])),
+            }
+        }
+    }
+
+    /// One text a note; the hosts are named where they are not all of the step's.
+    fn texts(self, all: &[HostName]) -> Vec<String> {
+        self.0
+            .into_iter()
+            .map(|(note, hosts)| {
+                if hosts.len() == all.len() {
+                    note
+                } else {
+                    format!("{note} ({})", targets::names(&hosts))
+                }
+            })
+            .collect()
     }
 }
 

@@ -45,13 +45,13 @@ pub(super) fn issue(site: &Site<'_>) -> Outcome<Work> {
     let call = &site.call;
     let spec = call.member()?;
     let members = requests(call.run.members);
-    if site.step_hosts.first() != Some(call.host) {
-        return Ok(Work::default());
-    }
     if members.is_empty() {
         return Ok(Work::left_out(
             "no certificates are issued: the members speak plain HTTP".to_owned(),
         ));
+    }
+    if site.step_hosts.first() != Some(call.host) {
+        return Ok(Work::default());
     }
     let days = call
         .int("days")
@@ -136,10 +136,9 @@ pub(super) fn install(site: &Site<'_>) -> Outcome<Work> {
     let call = &site.call;
     let spec = call.member()?;
     if spec.scheme == Scheme::Http {
-        return Ok(Work::left_out(format!(
-            "no certificates go to {}: it speaks plain HTTP",
-            call.host
-        )));
+        return Ok(Work::left_out(
+            "no certificates are needed: the members speak plain HTTP".to_owned(),
+        ));
     }
     let mut drafts: Vec<Draft> = Vec::new();
     for (source, dest, access, secret) in parcels(spec) {

@@ -1,12 +1,13 @@
 //! `configure member`: the environment file, from the inventory.
 
+use runbook_model::action::Action;
 use runbook_model::facts::{FileKind, ProbeRequest};
 use runbook_model::host::MemberSpec;
 use runbook_model::plan::Change;
 use serde_json::Value as Json;
 
 use super::file::put;
-use super::{Call, Draft, Site, Work, with_content};
+use super::{Call, Draft, Site, Work, data, with_content};
 use crate::error::{Fault, Outcome, shown};
 use crate::{context, envfile, files, paths, template};
 
@@ -48,7 +49,16 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
     )?;
     let mut work = Work::default();
     work.drafts.extend(data_dir(site, spec));
-    let drafts = put(site, &spec.config, content.clone(), files::public(0o644))?;
+    let mut drafts = put(site, &spec.config, content.clone(), files::public(0o644))?;
+    if bootstraps(site, spec)
+        && let Some(config) = drafts.last_mut()
+        && !config.undo.is_empty()
+    {
+        config.undo.push(Action::ArchiveDataDir {
+            data_dir: spec.data_dir.clone(),
+            aside: data::failed(site, spec),
+        });
+    }
     work.notes
         .extend(restart_note(site, spec, &drafts, &content));
     work.drafts.extend(drafts);
@@ -90,6 +100,14 @@ fn data_dir(site: &Site<'_>, spec: &MemberSpec) -> Option<Draft> {
     files::missing_directory(site.facts, &spec.data_dir, files::owned(0o700, &spec.user))
 }
 
+/// The member is yet to make its data: what it makes goes aside if the run is taken back, or the next one would find it.
+fn bootstraps(site: &Site<'_>, spec: &MemberSpec) -> bool {
+    site.facts
+        .data_dirs
+        .get(&spec.data_dir)
+        .is_some_and(|d| !d.exists || d.empty)
+}
+
 /// A running member reads its config only when it starts; the lines of the bootstrap it never reads again.
 fn restart_note(
     site: &Site<'_>,
@@ -118,8 +136,8 @@ fn restart_note(
     let old = old.content.as_deref().unwrap_or_default();
     (lasting(old) != lasting(content)).then(|| {
         format!(
-            "{} of {} changes while etcd runs there: it is read at the next restart",
-            spec.config, spec.host
+            "{} changes while etcd runs: it is read at the next restart",
+            spec.config
         )
     })
 }

@@ -112,7 +112,7 @@ pub(super) fn archive(site: &Site<'_>) -> Outcome<Work> {
 }
 
 /// Where a data dir goes that this run made and takes back.
-fn failed(site: &Site<'_>, spec: &MemberSpec) -> String {
+pub(super) fn failed(site: &Site<'_>, spec: &MemberSpec) -> String {
     format!("{}.{}.failed", spec.data_dir, site.call.run.id)
 }
 

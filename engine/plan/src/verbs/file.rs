@@ -62,8 +62,7 @@ pub(super) fn template(site: &Site<'_>) -> Outcome<Work> {
         .is_some_and(|m| m.manager == ServiceManager::Process);
     if is_unit(&dest) && plain_process {
         return Ok(Work::left_out(format!(
-            "{dest} is not written on {}: etcd runs there as a plain process, without systemd",
-            call.host
+            "{dest} is not written: etcd runs as a plain process, without systemd"
         )));
     }
     let text = template::find(call.run.checked, &name)?;

@@ -51,6 +51,10 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
                 members: vec![spec.host.clone()],
                 tools: vec!["etcd".to_owned()],
             }],
+            notes: vec![
+                "nothing is installed: the inventory says that etcd is there (etcd_install=present)"
+                    .to_owned(),
+            ],
             ..Work::default()
         }),
         Install::Package { version } => Ok(vec![packages(site.facts, version.as_deref())].into()),
@@ -196,8 +200,8 @@ pub(super) fn user(site: &Site<'_>) -> Outcome<Work> {
         && spec.manager == ServiceManager::Process
     {
         return Ok(Work::left_out(format!(
-            "no user is made on {}: etcd runs there as a plain process of `{}`",
-            call.host, spec.user
+            "no user is made: etcd runs as a plain process of `{}`",
+            spec.user
         )));
     }
     let name = user_name(call)?.unwrap_or_default();

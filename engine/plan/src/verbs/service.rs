@@ -100,6 +100,18 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
         wait_s,
     };
     let found = site.facts.services.get(&unit.name);
+    if unit.manager == ServiceManager::Systemd
+        && state != ServiceState::Stopped
+        && found.is_some_and(|s| !s.exists && !s.is_running())
+    {
+        return Err(Fault::Expression {
+            why: format!(
+                "`{}` has no service `{}`, and nothing before this brings one",
+                call.host, unit.name
+            ),
+        }
+        .into());
+    }
     let change = change(found, state, enabled);
     let undo = match (&change, found) {
         (Change::None { .. }, _) | (_, None) => Vec::new(),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test
 
+mod again;
 mod support;
 
 use support::case::{Case, errors};
@@ -23,9 +24,10 @@ fn every_case_gives_its_plan() {
     for dir in dirs {
         let case = Case::read(&dir);
         let text = match case.plan(&dir) {
-            Ok(plan) => outline(&plan),
+            Ok(plan) => outline(&plan, case.show.as_deref()),
             Err(found) => errors(&found),
         };
+        let text = text.replace(&format!("{}/", dir.display()), "");
         settings.set_snapshot_path(&dir);
         settings.bind(|| insta::assert_snapshot!("expected", text));
     }

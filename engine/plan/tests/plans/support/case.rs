@@ -37,6 +37,11 @@ pub struct Case {
     pub lost: Vec<String>,
     /// Merged (RFC 7386) into every host's facts.
     pub every_host: Option<Json>,
+    /// The host whose work the golden shows; none: all.
+    pub show: Option<String>,
+    /// Files of this machine: size by absolute path.
+    #[serde(default)]
+    pub files: BTreeMap<String, u64>,
     /// Merged into the view.
     pub patch: Option<Json>,
 }
@@ -53,6 +58,9 @@ impl Files for Memory {
     }
     fn exists(&self, path: &str) -> bool {
         self.0.contains_key(path)
+    }
+    fn absolute(&self, path: &str) -> String {
+        Path::new("/home/ops").join(path).display().to_string()
     }
 }
 
@@ -76,13 +84,34 @@ impl Loader for Templates {
     }
 }
 
+/// One template, whatever it is called.
+struct One(&'static str);
+
+impl Loader for One {
+    fn template(&self, name: &str) -> Result<SourceText, LoadError> {
+        Ok(SourceText {
+            name: format!("templates/{name}"),
+            text: self.0.to_owned(),
+        })
+    }
+}
+
+/// A runbook's text and its template's, checked.
+pub fn checked_with(text: &str, template: &'static str) -> CheckedRunbook {
+    check("own.etcdrb", text.to_owned(), &One(template))
+}
+
 /// A runbook's text, checked.
 pub fn checked(name: &str, text: String) -> CheckedRunbook {
+    check(name, text, &Templates)
+}
+
+fn check(name: &str, text: String, loader: &dyn Loader) -> CheckedRunbook {
     let source = SourceText {
         name: name.to_owned(),
         text,
     };
-    match runbook_dsl::check(source, &Templates) {
+    match runbook_dsl::check(source, loader) {
         Ok((checked, _)) => checked,
         Err(problems) => panic!("{name} does not check: {problems:?}"),
     }
@@ -131,6 +160,15 @@ impl Case {
         };
         let inventory = inventory(&path);
         let connection = Overrides::default();
+        let digest = |size: &u64| Digest {
+            size: *size,
+            sha256: "cd".repeat(32),
+        };
+        let files = self
+            .files
+            .iter()
+            .map(|(p, s)| (p.clone(), digest(s)))
+            .collect();
         let request = Request {
             checked: &checked,
             inventory: &inventory,
@@ -140,7 +178,7 @@ impl Case {
             overrides: &self.overrides,
             run: RUN,
             tool: "0.0.0",
-            files: &Memory(BTreeMap::new()),
+            files: &Memory(files),
             now: view::NOW,
         };
         run(&request, |needs| self.view(needs)).map(|(plan, _)| plan)

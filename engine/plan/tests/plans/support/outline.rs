@@ -6,8 +6,8 @@ use runbook_model::action::Action;
 use runbook_model::guard::Verdict;
 use runbook_model::plan::{Change, Plan, PlanItem, PlanStep, PlannedGuard};
 
-/// The whole plan.
-pub fn outline(plan: &Plan) -> String {
+/// The whole plan, or the work of one host alone.
+pub fn outline(plan: &Plan, only: Option<&str>) -> String {
     let mut out = String::new();
     let q = plan.quorum_before;
     let _ = writeln!(
@@ -38,7 +38,7 @@ pub fn outline(plan: &Plan) -> String {
     }
     for item in &plan.items {
         match item {
-            PlanItem::Step(s) => step(&mut out, s),
+            PlanItem::Step(s) => step(&mut out, s, only),
             PlanItem::OutageBegins { reason } => {
                 let _ = writeln!(out, "outage begins: {reason}");
             }
@@ -73,7 +73,7 @@ fn guard(out: &mut String, indent: &str, word: &str, g: &PlannedGuard) {
     }
 }
 
-fn step(out: &mut String, s: &PlanStep) {
+fn step(out: &mut String, s: &PlanStep, only: Option<&str>) {
     let last = if s.leader_last { ", leader last" } else { "" };
     let _ = writeln!(
         out,
@@ -91,6 +91,9 @@ fn step(out: &mut String, s: &PlanStep) {
         guard(out, "  ", "require", g);
     }
     for work in &s.work {
+        if only.is_some_and(|only| only != work.host.as_str()) {
+            continue;
+        }
         let _ = writeln!(out, "  {}", work.host);
         for a in &work.actions {
             let change = match &a.change {
