@@ -233,6 +233,10 @@ fn members(prepared: &mut Prepared<'_>, problems: &mut Vec<Problem>) {
         }
     }
     let chosen = in_order(&request, &chosen);
+    if chosen.is_empty() {
+        request.checked.name().clone_into(&mut prepared.cluster);
+        return;
+    }
     let group = walk::member_group(request.checked).unwrap_or("etcd");
     let members = match hosts::members(request.inventory, group, &chosen, request.connection) {
         Ok(members) => members,
