@@ -280,6 +280,7 @@ async fn a_learner_says_so() {
     cluster.wait_for(new, "/metrics", |m| m.contains("etcd_server_has_leader 1"));
     let status = serving(probe(&cluster.specs()[new], query(5000)).await);
     assert!(status.is_learner);
+    assert_eq!(status.members, None, "learners list no members");
     assert_eq!(status.leader, before.member_id);
 }
 

@@ -65,13 +65,14 @@ pub enum CallError {
 impl CallError {
     /// Whether etcd says so only for a while after a change of members or leaders: the one kind that is worth asking again.
     pub fn is_transient(&self) -> bool {
-        const TRANSIENT: [&str; 7] = [
+        const TRANSIENT: [&str; 8] = [
             "unhealthy cluster",
             "no leader",
             "leader changed",
             "not leader",
             "request timed out",
             "context deadline exceeded",
+            "in sync with leader",
             "too many requests",
         ];
         match self {

@@ -4,6 +4,7 @@
 //! timeouts; and the cause of a silence is found by examination, since etcd's clients call all of them `context deadline exceeded`.
 
 mod access;
+mod change;
 mod connection;
 mod error;
 mod manifest;
