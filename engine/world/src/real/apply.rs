@@ -234,7 +234,7 @@ impl Work<'_> {
             }
         }
         drop(frames);
-        let error = broken(link.host(), &channel, &noise.shown());
+        let error = broken(link.host(), &mut channel, &noise.shown()).await;
         let refused = matches!(
             error,
             HostError::SudoPassword { .. } | HostError::Sudo { .. }

@@ -84,7 +84,10 @@ impl RealWorld {
             let mut state = Assembly::default();
             let answer = next_frame(&mut frames, &mut state, PAYLOAD_LIMIT).await;
             drop(frames);
-            answer.ok_or_else(|| broken(host, &channel, &state.noise()))
+            match answer {
+                Some(answer) => Ok(answer),
+                None => Err(broken(host, &mut channel, &state.noise()).await),
+            }
         };
         let twice = async {
             match once().await {

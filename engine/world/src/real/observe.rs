@@ -119,7 +119,7 @@ impl RealWorld {
         }
         let noise = state.noise();
         drop(frames);
-        Err(broken(host, &channel, &noise))
+        Err(broken(host, &mut channel, &noise).await)
     }
 }
 

@@ -82,8 +82,8 @@ fn is_last(frame: &Frame) -> bool {
 }
 
 /// Why a stream ended before its last record.
-pub fn broken(host: &HostName, channel: &Channel, noise: &str) -> HostError {
-    let errors = channel.error_text();
+pub async fn broken(host: &HostName, channel: &mut Channel, noise: &str) -> HostError {
+    let errors = channel.error_text().await;
     if let Some(error) = sudo_error(host, &errors) {
         return error;
     }

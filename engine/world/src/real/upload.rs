@@ -183,7 +183,7 @@ impl Work<'_> {
         while !watch.receipt.complete {
             if next_head(&mut frames, watch).await.is_none() {
                 drop(frames);
-                let error = broken(self.host, &channel, "");
+                let error = broken(self.host, &mut channel, "").await;
                 let refused = matches!(
                     error,
                     HostError::SudoPassword { .. } | HostError::Sudo { .. }

@@ -2,10 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use openssh::Session;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::text::HeadTail;
 
@@ -24,7 +27,7 @@ pub struct Channel {
     /// What it writes.
     pub output: Output,
     /// What it writes as errors: kept at both ends, always drained.
-    pub errors: Arc<Mutex<HeadTail>>,
+    pub(super) errors: Drained,
     /// Keeps session or process.
     pub(super) held: Held,
     /// One of the few sessions that a connection may carry at once.
@@ -59,25 +62,31 @@ impl Channel {
                 },
             }
         };
-        tokio::time::timeout(std::time::Duration::from_secs(2), wait)
-            .await
-            .unwrap_or(false)
+        timeout(Duration::from_secs(2), wait).await.unwrap_or(false)
     }
 
-    /// Error output so far.
-    pub fn error_text(&self) -> String {
-        match self.errors.lock() {
+    /// All error output of a program that has ended.
+    pub async fn error_text(&mut self) -> String {
+        // It comes on a stream of its own and may be a little behind.
+        let _ = timeout(Duration::from_millis(500), &mut self.errors.task).await;
+        match self.errors.kept.lock() {
             Ok(kept) => kept.shown(),
             Err(poisoned) => poisoned.into_inner().shown(),
         }
     }
 }
 
+/// A stream that is read for its ends.
+pub(super) struct Drained {
+    kept: Arc<Mutex<HeadTail>>,
+    task: JoinHandle<()>,
+}
+
 /// Drains a stream into a bounded record.
-pub(super) fn drain(mut stream: impl AsyncRead + Unpin + Send + 'static) -> Arc<Mutex<HeadTail>> {
+pub(super) fn drain(mut stream: impl AsyncRead + Unpin + Send + 'static) -> Drained {
     let kept = Arc::new(Mutex::new(HeadTail::new(STDERR_LIMIT)));
     let into = Arc::clone(&kept);
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         let mut chunk = vec![0; 16 * 1024];
         while let Ok(n @ 1..) = stream.read(&mut chunk).await {
             if let Ok(mut kept) = into.lock() {
@@ -85,5 +94,5 @@ pub(super) fn drain(mut stream: impl AsyncRead + Unpin + Send + 'static) -> Arc<
             }
         }
     });
-    kept
+    Drained { kept, task }
 }

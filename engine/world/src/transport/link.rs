@@ -205,7 +205,7 @@ impl Link {
             (&mut channel.output).take(4096).read_to_end(&mut rest),
         )
         .await;
-        match sudo_error(&self.host, &channel.error_text()) {
+        match sudo_error(&self.host, &channel.error_text().await) {
             Some(error) => LinkError::NotSent(error),
             None => LinkError::Lost(error.to_string()),
         }
