@@ -28,7 +28,7 @@ pub(crate) fn fields(spec: &MemberSpec, facts: Option<&HostFacts>) -> Map<String
         "pki_dir": spec.pki_dir,
         "config": spec.config,
         "unit": spec.unit,
-        "user": spec.user,
+        "user": owner(spec, facts),
         "binary": binary(spec, facts, "etcd"),
         "quota_bytes": spec.quota_bytes,
         "extra": spec.extra,
@@ -60,6 +60,14 @@ fn listen_client_urls(spec: &MemberSpec) -> String {
         own
     } else {
         format!("{own},{}://127.0.0.1:{}", spec.scheme, spec.client_port)
+    }
+}
+
+/// Who owns the member's data and keys: `etcd_user`, or the user that the run is on the host.
+pub(crate) fn owner<'a>(spec: &'a MemberSpec, facts: Option<&'a HostFacts>) -> &'a str {
+    match facts {
+        Some(facts) if spec.user.is_empty() => &facts.user,
+        _ => &spec.user,
     }
 }
 

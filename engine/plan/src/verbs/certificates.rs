@@ -11,7 +11,7 @@ use runbook_pki::{Wanted, What};
 use super::file::{Parcel, send};
 use super::{Call, Draft, Site, Work, already, changes, digest_only};
 use crate::error::{Fault, Outcome};
-use crate::files;
+use crate::{files, member};
 
 /// Days that leaves are valid where nobody says otherwise.
 const DAYS: u32 = 365;
@@ -97,10 +97,10 @@ pub(super) fn issue(site: &Site<'_>) -> Outcome<Work> {
 }
 
 /// Where each file comes from and goes to, and who may read it.
-fn parcels(spec: &MemberSpec) -> Vec<(String, String, Access, bool)> {
+fn parcels(spec: &MemberSpec, owner: &str) -> Vec<(String, String, Access, bool)> {
     let layout = Layout::new(&spec.control_pki_dir);
     let (server, peer) = (layout.server(&spec.name), layout.peer(&spec.name));
-    let key = || files::owned(0o600, &spec.user);
+    let key = || files::owned(0o600, owner);
     let open = || files::public(0o644);
     [
         (layout.ca().cert, "ca.crt", open(), false),
@@ -124,7 +124,7 @@ pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
     }
     Ok(ProbeRequest {
         dirs: vec![spec.pki_dir.clone()],
-        files: parcels(spec)
+        files: parcels(spec, &spec.user)
             .into_iter()
             .map(|(_, dest, ..)| digest_only(dest))
             .collect(),
@@ -141,7 +141,7 @@ pub(super) fn install(site: &Site<'_>) -> Outcome<Work> {
         ));
     }
     let mut drafts: Vec<Draft> = Vec::new();
-    for (source, dest, access, secret) in parcels(spec) {
+    for (source, dest, access, secret) in parcels(spec, member::owner(spec, Some(site.facts))) {
         // A file that this run is yet to issue has no digest: the world compares when it sends.
         let digest = call.run.files.digest(&source).ok();
         let more = send(

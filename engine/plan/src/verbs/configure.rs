@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::file::put;
 use super::{Call, Draft, Site, Work, data, with_content};
 use crate::error::{Fault, Outcome, shown};
-use crate::{context, envfile, files, paths, template};
+use crate::{context, envfile, files, member, paths, template};
 
 const TOKEN: &str = "ETCD_INITIAL_CLUSTER_TOKEN";
 
@@ -97,7 +97,11 @@ fn data_dir(site: &Site<'_>, spec: &MemberSpec) -> Option<Draft> {
     if exists {
         return None;
     }
-    files::missing_directory(site.facts, &spec.data_dir, files::owned(0o700, &spec.user))
+    files::missing_directory(
+        site.facts,
+        &spec.data_dir,
+        files::owned(0o700, member::owner(spec, Some(site.facts))),
+    )
 }
 
 /// The member is yet to make its data: what it makes goes aside if the run is taken back, or the next one would find it.

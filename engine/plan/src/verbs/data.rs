@@ -1,7 +1,7 @@
 //! `trial-restore`, `archive data-dir`, `restore data-dir`.
 
 use runbook_model::action::Action;
-use runbook_model::facts::{DataDirFacts, DataDirOrigin, HostFacts, ProbeRequest, Tool};
+use runbook_model::facts::{DataDirOrigin, HostFacts, ProbeRequest, Tool};
 use runbook_model::guard::Guard;
 use runbook_model::host::MemberSpec;
 use runbook_model::plan::Change;
@@ -145,12 +145,7 @@ pub(super) fn restore(site: &Site<'_>) -> Outcome<Work> {
     };
     let mut work = Work::from(vec![Draft {
         summary: format!("restore {} with {}", spec.data_dir, tool.path),
-        change: restored(
-            site.facts.data_dirs.get(&spec.data_dir),
-            spec,
-            revision,
-            cluster_id,
-        ),
+        change: restored(site.facts, spec, revision, cluster_id),
         undo: vec![Action::ArchiveDataDir {
             data_dir: spec.data_dir.clone(),
             aside: failed(site, spec),
@@ -164,7 +159,7 @@ pub(super) fn restore(site: &Site<'_>) -> Outcome<Work> {
             token,
             peer_url: spec.peer_url(),
             bump,
-            owner: spec.user.clone(),
+            owner: member::owner(spec, Some(site.facts)).to_owned(),
             skip_hash_check: from.is_some_and(|s| !s.has_hash),
             origin,
         },
@@ -179,13 +174,8 @@ pub(super) fn restore(site: &Site<'_>) -> Outcome<Work> {
     Ok(work)
 }
 
-fn restored(
-    found: Option<&DataDirFacts>,
-    spec: &MemberSpec,
-    revision: i64,
-    cluster_id: u64,
-) -> Change {
-    match found {
+fn restored(facts: &HostFacts, spec: &MemberSpec, revision: i64, cluster_id: u64) -> Change {
+    match facts.data_dirs.get(&spec.data_dir) {
         None => Change::Unknown {
             why: "the data dir was not looked at".to_owned(),
         },
@@ -198,7 +188,7 @@ fn restored(
         },
         Some(_) => changes(format!(
             "absent -> revision {revision}, cluster {cluster_id:x}, owner {}",
-            spec.user
+            member::owner(spec, Some(facts))
         )),
     }
 }

@@ -201,7 +201,7 @@ pub(super) fn user(site: &Site<'_>) -> Outcome<Work> {
     {
         return Ok(Work::left_out(format!(
             "no user is made: etcd runs as a plain process of `{}`",
-            spec.user
+            crate::member::owner(spec, Some(site.facts))
         )));
     }
     let name = user_name(call)?.unwrap_or_default();

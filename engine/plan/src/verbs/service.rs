@@ -112,7 +112,7 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
         }
         .into());
     }
-    let change = change(found, state, enabled);
+    let change = change(found, unit.manager, state, enabled);
     let undo = match (&change, found) {
         (Change::None { .. }, _) | (_, None) => Vec::new(),
         (_, Some(before)) => undo(before, state, enabled)
@@ -143,14 +143,23 @@ fn shown_state(found: &ServiceFacts) -> &str {
     }
 }
 
-fn change(found: Option<&ServiceFacts>, state: ServiceState, enabled: Option<bool>) -> Change {
+fn change(
+    found: Option<&ServiceFacts>,
+    manager: ServiceManager,
+    state: ServiceState,
+    enabled: Option<bool>,
+) -> Change {
     let Some(found) = found else {
         return Change::Unknown {
             why: "the service was not looked at".to_owned(),
         };
     };
     let mut parts = Vec::new();
-    let from = shown_state(found);
+    let from = match manager {
+        // A plain process has nothing but its pid file to exist by.
+        ServiceManager::Process if !found.is_running() => "stopped",
+        _ => shown_state(found),
+    };
     match (state, found.is_running()) {
         (ServiceState::Running, false) => parts.push(format!("{from} -> running")),
         (ServiceState::Stopped, true) => parts.push(format!("{from} -> stopped")),
