@@ -21,6 +21,12 @@ use runbook_pki::Wanted;
 /// Long enough for a loaded machine, short enough for a test that will never pass.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The versions that every test of real members runs on: those that stay what they are. `RUNBOOK_TEST_ETCD="3.5.1 sid"` names others.
+pub fn versions() -> Vec<String> {
+    let named = std::env::var("RUNBOOK_TEST_ETCD").unwrap_or_else(|_| "3.4.23 3.5.16".to_owned());
+    named.split_whitespace().map(str::to_owned).collect()
+}
+
 /// Directory with `etcd` and `etcdctl` of a version as tests/lab/etcd-versions names it.
 pub fn bin_dir(version: &str) -> PathBuf {
     if version == "3.4.23" && version_of(Path::new("/usr/bin")).as_deref() == Some(version) {

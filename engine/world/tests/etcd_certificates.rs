@@ -18,11 +18,9 @@ use runbook_world::etcd::{
     Access, AccessError, AccessFiles, Destination, NoForward, Routes, member_probe, save_snapshot,
     write_probe,
 };
-use support::{Cluster, Options, now};
+use support::{Cluster, Options, now, versions};
 
 const DAY: i64 = 86_400;
-const VERSIONS: [&str; 3] = ["3.4.23", "3.5.16", "sid"];
-
 fn access(spec: &MemberSpec) -> Arc<Access> {
     Arc::new(Access::load(spec, &AccessFiles::default()).unwrap())
 }
@@ -74,9 +72,9 @@ fn rfc3339(seconds: i64) -> String {
 /// etcd reads its certificate again with every handshake: one member shows them all.
 #[tokio::test]
 async fn what_the_member_serves() {
-    for version in VERSIONS {
+    for version in versions() {
         let cluster = Cluster::start(&Options {
-            version,
+            version: &version,
             ..Options::default()
         });
         let spec = cluster.specs().remove(0);
@@ -130,9 +128,9 @@ async fn what_the_member_serves() {
 
 #[tokio::test]
 async fn what_we_show_the_member() {
-    for version in VERSIONS {
+    for version in versions() {
         let cluster = Cluster::start(&Options {
-            version,
+            version: &version,
             ..Options::default()
         });
         let spec = cluster.specs().remove(0);
@@ -235,9 +233,9 @@ async fn files_that_will_not_be_taken() {
 /// A restored snapshot may bring authentication back: our client's common name is etcd's root.
 #[tokio::test]
 async fn with_authentication_on() {
-    for version in VERSIONS {
+    for version in versions() {
         let cluster = Cluster::start(&Options {
-            version,
+            version: &version,
             ..Options::default()
         });
         cluster.etcdctl(0, &["user", "add", "root:secret"]);

@@ -10,9 +10,8 @@ use std::time::Duration;
 use runbook_model::cluster::{MemberProbe, MemberQuery, MemberStatus};
 use runbook_model::host::MemberSpec;
 use runbook_world::etcd::{AccessFiles, CallError, Connection, Members, NoForward};
-use support::{Cluster, Options};
+use support::{Cluster, Options, versions};
 
-const VERSIONS: [&str; 3] = ["3.4.23", "3.5.16", "sid"];
 const LIMIT: Duration = Duration::from_secs(30);
 
 async fn connect(spec: &MemberSpec) -> Connection {
@@ -47,9 +46,9 @@ fn refusal<T: std::fmt::Debug>(outcome: Result<T, CallError>) -> String {
 
 #[tokio::test]
 async fn a_member_comes_and_leads_and_the_old_one_goes() {
-    for version in VERSIONS {
+    for version in versions() {
         let mut cluster = Cluster::start(&Options {
-            version,
+            version: &version,
             ..Options::default()
         });
         let new = cluster.another();
@@ -94,9 +93,9 @@ async fn a_member_comes_and_leads_and_the_old_one_goes() {
 
 #[tokio::test]
 async fn a_full_store_is_freed() {
-    for version in VERSIONS {
+    for version in versions() {
         let cluster = Cluster::start(&Options {
-            version,
+            version: &version,
             flags: &["--quota-backend-bytes", "16777216"],
             ..Options::default()
         });
