@@ -181,6 +181,9 @@ impl miette::Diagnostic for Diagnostic {
     }
 }
 
+/// As many are shown of one file: a file of another kind is wrong in every line.
+const MOST: usize = 100;
+
 /// Puts diagnostics in the order of their places and gives them the texts that they speak of, so that they can be shown.
 /// `check` has done it; what `parse` and `format` report is bound by their caller, who knows the file's name.
 pub fn bind(mut problems: Vec<Diagnostic>, mut sources: Vec<SourceText>) -> Vec<Diagnostic> {
@@ -192,6 +195,13 @@ pub fn bind(mut problems: Vec<Diagnostic>, mut sources: Vec<SourceText>) -> Vec<
     }
     let sources = Arc::new(sources);
     problems.sort_by_key(|d| (d.span().source, d.span().start));
+    if problems.len() > MOST {
+        let further = problems.len() - MOST;
+        let next = problems.swap_remove(MOST);
+        problems.truncate(MOST);
+        let what = format!("and {further} further problems from here on");
+        problems.push(Diagnostic::new(next.code, what, next.span()).label("not shown"));
+    }
     problems
         .into_iter()
         .map(|d| d.with_sources(&sources))

@@ -9,6 +9,7 @@ pub mod check;
 pub mod checked;
 pub mod codes;
 pub mod diagnostic;
+pub mod explain;
 pub mod expr;
 mod format;
 pub mod parse;
@@ -17,5 +18,6 @@ mod suggest;
 
 pub use check::{LoadError, Loader, check};
 pub use diagnostic::Diagnostic;
+pub use explain::{catalogue_markdown, explain};
 pub use format::format;
 pub use parse::parse;

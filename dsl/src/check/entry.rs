@@ -61,8 +61,9 @@ pub fn check(
         sources: sources.clone(),
         ..runbook
     };
+    let refused = problems.iter().any(|d| d.severity() == Severity::Error);
     let problems = bind(problems, sources);
-    if problems.iter().any(|d| d.severity() == Severity::Error) {
+    if refused {
         Err(problems)
     } else {
         Ok((runbook, problems))

@@ -13,5 +13,7 @@ mod templates;
 mod typing;
 mod unused;
 
+pub(crate) use arguments::{signature, simple};
+pub(crate) use calls::usage;
 pub use entry::{LoadError, Loader, check};
 pub(crate) use typing::spelled;

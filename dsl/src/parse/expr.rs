@@ -44,8 +44,15 @@ impl Builder {
         let place = self.span(&pair);
         let mut nots = Vec::new();
         let mut value: Option<Node<Expr>> = None;
+        let mut fields = 0;
         for part in pair.into_inner() {
             let span = self.span(&part);
+            if part.as_rule() == Rule::field {
+                fields += 1;
+                if self.too_many_fields(fields, span) {
+                    break;
+                }
+            }
             match part.as_rule() {
                 Rule::kw_not => nots.push(span),
                 Rule::field => {
@@ -107,7 +114,10 @@ impl Builder {
         }
         let mut value: Option<Node<Expr>> = None;
         let mut start = path.span.start;
-        for name in path.value.split('.') {
+        for (fields, name) in path.value.split('.').enumerate() {
+            if self.too_many_fields(fields, path.span) {
+                break;
+            }
             let span = Span {
                 start,
                 end: start + name.len(),
@@ -125,6 +135,16 @@ impl Builder {
         }
         // INVARIANT: a split gives at least one piece.
         value.unwrap_or_else(|| Node::new(Expr::Bool(false), whole))
+    }
+
+    fn too_many_fields(&mut self, fields: usize, span: Span) -> bool {
+        let many = fields > super::scan::MAX_DEPTH;
+        if many {
+            self.problem(
+                Diagnostic::new(Code::TooDeep, "too many fields in a row", span).label("too long"),
+            );
+        }
+        many
     }
 
     /// The expressions of `args`.
