@@ -303,6 +303,9 @@ pub struct VarsArgs {
     pub host: String,
     #[command(flatten)]
     pub inventory: InventoryArgs,
+    /// Show passwords for login and sudo, which are masked otherwise
+    #[arg(long)]
+    pub show_secrets: bool,
 }
 
 /// `inventory`.
@@ -324,6 +327,9 @@ pub struct InventoryShow {
     /// Form
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+    /// Show passwords for login and sudo, which are masked otherwise
+    #[arg(long)]
+    pub show_secrets: bool,
 }
 
 /// `snapshot`.

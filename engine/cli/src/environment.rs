@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use runbook_report::style::Style;
+use runbook_world::etcd::AccessFiles;
 
 /// What the environment says.
 #[derive(Clone, Debug)]
@@ -24,8 +25,8 @@ pub struct Environment {
     pub stderr_is_terminal: bool,
     /// Standard input is a terminal: questions can be asked.
     pub can_ask: bool,
-    /// ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY, where set.
-    pub etcdctl: [Option<String>; 3],
+    /// Credentials for etcd that win over the ones in `pki_dir`: ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY.
+    pub access: AccessFiles,
 }
 
 impl Environment {
@@ -73,11 +74,12 @@ impl Environment {
             },
             stderr_is_terminal: err,
             can_ask: std::io::stdin().is_terminal() && err,
-            etcdctl: [
-                var("ETCDCTL_CACERT"),
-                var("ETCDCTL_CERT"),
-                var("ETCDCTL_KEY"),
-            ],
+            access: AccessFiles {
+                cacert: var("ETCDCTL_CACERT").map(PathBuf::from),
+                cert: var("ETCDCTL_CERT").map(PathBuf::from),
+                key: var("ETCDCTL_KEY").map(PathBuf::from),
+                server_name: None,
+            },
         }
     }
 

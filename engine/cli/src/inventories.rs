@@ -11,8 +11,8 @@ use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
 
-/// Reads the inventories that were given; shows their warnings.
-pub fn read(args: &InventoryArgs, environment: &Environment) -> Result<Inventory, Failure> {
+/// Reads the inventories that were given.
+pub fn read(args: &InventoryArgs) -> Result<Inventory, Failure> {
     if args.inventory.is_empty() {
         return Err(Failure::say(
             exit::USAGE,
@@ -21,16 +21,17 @@ pub fn read(args: &InventoryArgs, environment: &Environment) -> Result<Inventory
         ));
     }
     let specs: Vec<_> = args.inventory.iter().map(InventorySpec::new).collect();
-    let inventory = load(&specs, &StdFiles::default())
-        .map_err(|errors| Failure::all(exit::BAD_INPUT, errors.into_problems()))?;
+    load(&specs, &StdFiles::default())
+        .map_err(|errors| Failure::all(exit::BAD_INPUT, errors.into_problems()))
+}
+
+/// Shows what is doubtful about the inventory and about these of its hosts, each once.
+pub fn advise(inventory: &Inventory, hosts: &[HostName], environment: &Environment) {
+    let advice = inventory.advice(hosts);
     warn(
-        inventory
-            .warnings()
-            .iter()
-            .map(|w| w as &dyn miette::Diagnostic),
+        advice.iter().map(|w| w as &dyn miette::Diagnostic),
         environment,
     );
-    Ok(inventory)
 }
 
 /// The hosts that `--limit` leaves; all without one.

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use runbook_model::event::{Event, Record};
-use runbook_model::host::{Connection, HostName};
+use runbook_model::host::{Connection, HostName, MemberSpec};
 use runbook_run::{Finished, RunError, StopSignal, stop_channel};
 use runbook_world::{RealWorld, Settings};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -29,11 +29,14 @@ pub fn run(work: impl Future<Output = Ended>) -> Ended {
 /// The real world with these connections. Nothing is contacted yet.
 pub fn real(
     connections: BTreeMap<HostName, Connection>,
+    members: BTreeMap<HostName, MemberSpec>,
     args: &ConnectionArgs,
     environment: &Environment,
 ) -> Result<Arc<RealWorld>, Failure> {
     let mut settings = Settings::new(connections, environment.control_dir());
     settings.forks = args.forks;
+    settings.members = members;
+    settings.access = environment.access.clone();
     if args.ask_become_pass {
         settings.become_password = Some(ask_secret("sudo password: ", environment)?);
     }

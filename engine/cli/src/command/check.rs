@@ -4,11 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use runbook_dsl::codes::Severity;
-use runbook_dsl::{Diagnostic, format};
-
-fn explain(_: &str) -> Option<String> {
-    None
-}
+use runbook_dsl::{Diagnostic, explain, format};
 use serde_json::json;
 
 use super::{Ended, print, print_json};

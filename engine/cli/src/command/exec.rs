@@ -33,7 +33,7 @@ struct Planned {
 /// Prints what a run would do.
 pub fn show(args: &PlanArgs, environment: &Environment) -> Ended {
     worlds::run(async {
-        let planned = planned(&args.what, environment).await?;
+        let planned = planned(&args.what, true, environment).await?;
         match args.format {
             PlanFormat::Human => print(&human(&planned.plan, environment.stdout, args.what.diff))?,
             PlanFormat::Markdown => print(&markdown(&planned.plan))?,
@@ -59,7 +59,7 @@ pub fn exec(args: &ExecArgs, environment: &Environment) -> Ended {
         return list_hosts(&args.what, environment);
     }
     worlds::run(async {
-        let planned = planned(&args.what, environment).await?;
+        let planned = planned(&args.what, args.dry_run, environment).await?;
         let shown = human(&planned.plan, environment.stdout, args.what.diff);
         if args.dry_run {
             print(&shown)?;
@@ -137,12 +137,17 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn read(args: &RunbookArgs, environment: &Environment) -> Result<Self, Failure> {
+    fn read(args: &RunbookArgs, dry: bool, environment: &Environment) -> Result<Self, Failure> {
         let checked = read(&args.runbook, environment)?;
         let reason = args.reason.clone().unwrap_or_default();
         Ok(Self {
-            run: run_id(checked.name()),
-            inventory: inventories::read(&args.inventory, environment)?,
+            // A plan that is only looked at is the same each time.
+            run: if dry {
+                "dry-run".to_owned()
+            } else {
+                run_id(checked.name())
+            },
+            inventory: inventories::read(&args.inventory)?,
             arguments: parameters(&args.extra)?,
             overrides: args
                 .overrides
@@ -172,18 +177,24 @@ impl Inputs {
 }
 
 /// Parses, checks, resolves, observes, plans.
-async fn planned(args: &RunbookArgs, environment: &Environment) -> Result<Planned, Failure> {
-    let inputs = Inputs::read(args, environment)?;
+async fn planned(
+    args: &RunbookArgs,
+    dry: bool,
+    environment: &Environment,
+) -> Result<Planned, Failure> {
+    let inputs = Inputs::read(args, dry, environment)?;
     let prepared = inputs.prepare(args)?;
-    let connections = connections(&inputs.inventory, prepared.hosts(), &args.connection)?;
-    let world = worlds::real(connections, &args.connection, environment)?;
-    // The file is read before any host is asked: nothing is worth doing with a bad one.
-    believe_snapshots(&prepared, &world).await?;
-    let specs = prepared
+    let hosts: Vec<_> = prepared.hosts().cloned().collect();
+    inventories::advise(&inputs.inventory, &hosts, environment);
+    let connections = connections(&inputs.inventory, &hosts, &args.connection)?;
+    let specs: BTreeMap<_, _> = prepared
         .members()
         .iter()
         .map(|m| (m.host.clone(), m.clone()))
         .collect();
+    let world = worlds::real(connections, specs.clone(), &args.connection, environment)?;
+    // The file is read before any host is asked: nothing is worth doing with a bad one.
+    believe_snapshots(&prepared, &world).await?;
     let view = observe(&world, prepared.needs(), &specs, args.connection.forks).await;
     let plan = plan(&prepared, &view).map_err(|errors| Failure::all(exit::BAD_INPUT, errors))?;
     Ok(Planned { plan, view, world })
@@ -255,7 +266,7 @@ const fn help_for(error: &HostError) -> &'static str {
 }
 
 fn list_hosts(args: &RunbookArgs, environment: &Environment) -> Ended {
-    let inputs = Inputs::read(args, environment)?;
+    let inputs = Inputs::read(args, true, environment)?;
     let prepared = inputs.prepare(args)?;
     print_json(&serde_json::json!(prepared.targets()))?;
     Ok(exit::OK)

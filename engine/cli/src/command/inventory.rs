@@ -10,15 +10,16 @@ use crate::args::{Format, InventoryCommand, InventoryShow, VarsArgs};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
-use crate::inventories::{limited, read};
+use crate::inventories::{advise, limited, read};
 
 /// Shows what an inventory means.
 pub fn show(command: &InventoryCommand, environment: &Environment) -> Ended {
     let (InventoryCommand::List(args)
     | InventoryCommand::Graph(args)
     | InventoryCommand::Hosts(args)) = command;
-    let inventory = read(&args.inventory, environment)?;
+    let inventory = read(&args.inventory)?;
     let chosen = limited(&inventory, args.inventory.limit.as_deref())?;
+    advise(&inventory, &chosen, environment);
     let names: Vec<&str> = chosen.iter().map(HostName::as_str).collect();
     match (command, args.format) {
         (InventoryCommand::Hosts(InventoryShow { .. }), Format::Table) => {
@@ -36,15 +37,23 @@ pub fn show(command: &InventoryCommand, environment: &Environment) -> Ended {
         // A list has one form: the one that other tools read.
         (InventoryCommand::List(_), _) | (InventoryCommand::Graph(_), Format::Json) => {
             let limit = args.inventory.limit.is_some().then_some(chosen.as_slice());
-            print_json(&list_json(&inventory, limit, Secrets::Masked))?;
+            print_json(&list_json(&inventory, limit, secrets(args.show_secrets)))?;
         }
     }
     Ok(exit::OK)
 }
 
+const fn secrets(shown: bool) -> Secrets {
+    if shown {
+        Secrets::Shown
+    } else {
+        Secrets::Masked
+    }
+}
+
 /// Shows a host's variables with their origins.
 pub fn variables(args: &VarsArgs, environment: &Environment) -> Ended {
-    let inventory = read(&args.inventory, environment)?;
+    let inventory = read(&args.inventory)?;
     let host = HostName::new(&args.host);
     if !inventory.has_host(&host) {
         let help = format!(
@@ -56,7 +65,7 @@ pub fn variables(args: &VarsArgs, environment: &Environment) -> Ended {
             help,
         ));
     }
-    for line in vars(&inventory, &host, Secrets::Masked) {
+    for line in vars(&inventory, &host, secrets(args.show_secrets)) {
         print(&format!(
             "{} = {}  {}\n",
             line.name,

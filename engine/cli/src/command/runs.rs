@@ -104,14 +104,19 @@ fn world_of(
     args: &RunArgs,
     environment: &Environment,
 ) -> Result<Arc<RealWorld>, Failure> {
-    let inventory = read(&args.inventory, environment)?;
+    let inventory = read(&args.inventory)?;
     let hosts: BTreeSet<&HostName> = plan
         .members
         .keys()
         .chain(plan.targets.values().flatten())
         .collect();
     let connections = connections(&inventory, hosts, &args.connection)?;
-    worlds::real(connections, &args.connection, environment)
+    worlds::real(
+        connections,
+        plan.members.clone(),
+        &args.connection,
+        environment,
+    )
 }
 
 /// Goes on with a run.

@@ -12,12 +12,12 @@ use crate::args::{Format, StatusArgs};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
-use crate::inventories::{connections, limited, overrides, read};
+use crate::inventories::{advise, connections, limited, overrides, read};
 use crate::worlds;
 
 /// Shows the state of a cluster: 0 where quorum holds, 3 where it does not, 4 where no host could be asked.
 pub fn status(args: &StatusArgs, environment: &Environment) -> Ended {
-    let inventory = read(&args.inventory, environment)?;
+    let inventory = read(&args.inventory)?;
     let chosen = limited(&inventory, args.inventory.limit.as_deref())?;
     let Some(hosts) = inventory.hosts_of(&args.group) else {
         let groups: Vec<_> = inventory.groups().collect();
@@ -39,6 +39,7 @@ pub fn status(args: &StatusArgs, environment: &Environment) -> Ended {
         .filter(|(h, _)| hosts.contains(h) && chosen.contains(h))
         .collect();
     let hosts: Vec<_> = specs.keys().cloned().collect();
+    advise(&inventory, &hosts, environment);
     let mut needs = Needs {
         hosts: specs
             .iter()
@@ -50,7 +51,7 @@ pub fn status(args: &StatusArgs, environment: &Environment) -> Ended {
     needs.query.timeout_ms = MEMBER_TIMEOUT_MS;
     let connections = connections(&inventory, &hosts, &args.connection)?;
     worlds::run(async {
-        let world = worlds::real(connections, &args.connection, environment)?;
+        let world = worlds::real(connections, specs.clone(), &args.connection, environment)?;
         let view = observe(&world, &needs, &specs, args.connection.forks).await;
         match args.format {
             Format::Json => print_json(&to_json(&view))?,

@@ -41,7 +41,7 @@ fn words(event: &Event, tracker: &Tracker) -> Option<String> {
             let word = match (verdict, overridden) {
                 (Verdict::Holds { .. }, _) => "holds",
                 (_, Some(_)) => "overridden",
-                (Verdict::Violated { .. }, None) => "REFUSES",
+                (Verdict::Violated { .. }, None) => "does not hold",
                 (Verdict::Unknown { .. }, None) => "unknown",
             };
             format!(

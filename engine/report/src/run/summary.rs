@@ -46,16 +46,24 @@ fn failures(tracker: &Tracker, plan: &Plan, style: Style) -> String {
     for (number, step) in &tracker.steps {
         for (host, view) in &step.hosts {
             if let Some((index, outcome)) = view.failure() {
+                let action = tracker
+                    .planned(*number)
+                    .and_then(|step| step.work.iter().find(|w| &w.host == host))
+                    .and_then(|work| work.actions.get(index));
+                let what = action.map_or_else(|| tracker.title(*number), |a| a.summary.clone());
                 out += &failure(
-                    tracker,
                     plan,
-                    *number,
+                    &format!("`{}`", escape(&what)),
+                    action.map(|a| a.place),
                     host,
-                    index,
                     outcome,
-                    view.undone,
                     style,
                 );
+            }
+            if let Some((_, outcome)) = view.undo_failure() {
+                let what = format!("undo of `{}`", escape(&tracker.title(*number)));
+                let place = tracker.planned(*number).map(|s| s.place);
+                out += &failure(plan, &what, place, host, outcome, style);
             }
         }
     }
@@ -82,37 +90,23 @@ fn failures(tracker: &Tracker, plan: &Plan, style: Style) -> String {
     out
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one sentence about one failure needs all of it"
-)]
 fn failure(
-    tracker: &Tracker,
     plan: &Plan,
-    number: usize,
+    what: &str,
+    place: Option<Place>,
     host: &HostName,
-    index: usize,
     outcome: &Outcome,
-    undone: bool,
     style: Style,
 ) -> String {
-    let action = tracker
-        .planned(number)
-        .and_then(|step| step.work.iter().find(|w| &w.host == host))
-        .and_then(|work| work.actions.get(index))
-        .filter(|_| !undone);
-    let what = action.map_or_else(|| tracker.title(number), |a| a.summary.clone());
     let (word, reason, output) = match outcome {
         Outcome::Failed { reason, output, .. } => ("failed", reason.as_str(), output.as_str()),
         Outcome::Unknown { reason } => ("may or may not have happened", reason.as_str(), ""),
         Outcome::Done { .. } | Outcome::NotStarted => return String::new(),
     };
-    let prefix = if undone { "undo of " } else { "" };
-    let title = format!("{prefix}`{}` {word} on `{host}`", escape(&what));
     let mut out = point(
         plan,
-        action.map(|a| a.place),
-        &title,
+        place,
+        &format!("{what} {word} on `{host}`"),
         &escape(reason),
         None,
         style,
@@ -203,14 +197,18 @@ fn not_done(tracker: &Tracker, plan: &Plan, style: Style) -> String {
 }
 
 fn word(view: &HostView) -> &'static str {
-    match (&view.outcomes, view.failure()) {
-        _ if view.skipped.is_some() => "left out",
-        (_, Some((_, Outcome::Unknown { .. }))) => "unknown",
-        (_, Some(_)) => "failed",
-        (None, None) => "not finished",
-        (Some(_), None) if view.undone => "undone",
-        (Some(_), None) if view.changed() => "changed",
-        (Some(_), None) => "already so",
+    if view.skipped.is_some() {
+        return "left out";
+    }
+    match (view.failure(), view.undo_failure()) {
+        (_, Some(_)) => "undo FAILED",
+        (Some(_), None) if view.undo.is_some() => "failed, undone",
+        (Some((_, Outcome::Unknown { .. })), None) => "unknown",
+        (Some(_), None) => "failed",
+        (None, None) if view.outcomes.is_none() => "not finished",
+        (None, None) if view.undo.is_some() => "undone",
+        (None, None) if view.changed() => "changed",
+        (None, None) => "already so",
     }
 }
 

@@ -54,12 +54,12 @@ pub struct HostView {
     pub transfer: Option<(u64, u64)>,
     /// Outcomes, once it ended.
     pub outcomes: Option<Vec<Outcome>>,
+    /// Outcomes of its undo, once that ended.
+    pub undo: Option<Vec<Outcome>>,
     /// What it took, milliseconds.
     pub took_ms: u64,
     /// Left out: why.
     pub skipped: Option<String>,
-    /// Its undo was sent.
-    pub undone: bool,
 }
 
 impl Tracker {
@@ -83,10 +83,12 @@ impl Tracker {
             Event::WorkIntended {
                 step, host, undo, ..
             } => {
-                let host = self.host(*step, host);
-                *host = HostView {
+                let seen = self.host(*step, host);
+                // What was done stays known while it is undone.
+                let done = undo.then(|| seen.outcomes.take()).flatten();
+                *seen = HostView {
                     started_ms: at_ms,
-                    undone: *undo,
+                    outcomes: done,
                     ..HostView::default()
                 };
             }
@@ -113,11 +115,7 @@ impl Tracker {
                 undo,
                 ..
             } => {
-                let host = self.host(*step, host);
-                host.outcomes = Some(outcomes.clone());
-                host.took_ms = *took_ms;
-                host.undone = *undo;
-                host.transfer = None;
+                self.host(*step, host).ended(outcomes, *took_ms, *undo);
             }
             Event::HostSkipped { step, host, reason } => {
                 self.host(*step, host).skipped = Some(reason.clone())
@@ -158,15 +156,25 @@ impl Tracker {
 }
 
 impl HostView {
+    fn ended(&mut self, outcomes: &[Outcome], took_ms: u64, undo: bool) {
+        let kept = if undo {
+            &mut self.undo
+        } else {
+            &mut self.outcomes
+        };
+        *kept = Some(outcomes.to_vec());
+        self.took_ms = took_ms;
+        self.transfer = None;
+    }
+
     /// The failure, if this host's part failed: index of the action and its outcome.
     pub fn failure(&self) -> Option<(usize, &Outcome)> {
-        self.outcomes
-            .as_ref()?
-            .iter()
-            .enumerate()
-            .find(|(_, outcome)| {
-                matches!(outcome, Outcome::Failed { .. } | Outcome::Unknown { .. })
-            })
+        first_failure(self.outcomes.as_deref())
+    }
+
+    /// The failure of its undo: index of the undo action and its outcome.
+    pub fn undo_failure(&self) -> Option<(usize, &Outcome)> {
+        first_failure(self.undo.as_deref())
     }
 
     /// Whether anything was changed.
@@ -176,4 +184,11 @@ impl HostView {
             .flatten()
             .any(|outcome| matches!(outcome, Outcome::Done { changed: true }))
     }
+}
+
+fn first_failure(outcomes: Option<&[Outcome]>) -> Option<(usize, &Outcome)> {
+    outcomes?
+        .iter()
+        .enumerate()
+        .find(|(_, outcome)| matches!(outcome, Outcome::Failed { .. } | Outcome::Unknown { .. }))
 }

@@ -168,17 +168,26 @@ data_dir() {
 }
 
 etcds() {
+  mine=$(readlink /proc/self/ns/mnt 2>/dev/null)
   for comm in /proc/[0-9]*/comm; do
     read -r name <"$comm" 2>/dev/null || continue
     [ "$name" = etcd ] || continue
     dir=${comm%/comm}
-    frame etcd "${dir#/proc/}"
+    # One that only tells its version (another probe asks for it) holds no data.
+    words=$(head -c 4096 "$dir/cmdline" 2>/dev/null | tr '\0' ' ')
+    case $words in '' | *' --version '*) continue ;; esac
+    # One in a container sees another file system: the same path there is not this host's data dir.
+    theirs=$(readlink "$dir/ns/mnt" 2>/dev/null)
+    [ -z "$mine" ] || [ -z "$theirs" ] || [ "$mine" = "$theirs" ] || continue
     # Only the words that tell the data dir: the rest may hold secrets.
-    head -c 65536 "$dir/cmdline" 2>/dev/null | tr '\0\n' '\n ' | grep -A1 -e '^--\{0,1\}data-dir' | head -n 2
-    printf '\n=\n'
-    head -c 262144 "$dir/environ" 2>/dev/null | tr '\0\n' '\n ' | sed -n 's/^ETCD_DATA_DIR=//p'
-    printf '\n=\n'
-    readlink -- "$dir/cwd" 2>/dev/null
+    flag=$(head -c 65536 "$dir/cmdline" 2>/dev/null | tr '\0\n' '\n ' | grep -A1 -e '^--\{0,1\}data-dir' | head -n 2)
+    set_to=$(head -c 262144 "$dir/environ" 2>/dev/null | tr '\0\n' '\n ' | sed -n 's/^ETCD_DATA_DIR=//p')
+    cwd=$(readlink -- "$dir/cwd" 2>/dev/null)
+    # One that ended meanwhile tells nothing any more.
+    words=$(head -c 1 "$dir/cmdline" 2>/dev/null | tr '\0' ' ')
+    [ -n "$words" ] || continue
+    frame etcd "${dir#/proc/}"
+    printf '%s\n=\n%s\n=\n%s\n' "$flag" "$set_to" "$cwd"
   done
 }
 

@@ -1,0 +1,11 @@
+//! The command as its users meet it: exit codes, words, and that reading commands write nothing.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its case fails"
+)]
+
+mod input;
+mod reading;
+mod support;
+mod words;
