@@ -88,6 +88,45 @@ impl Files for LocalFiles {
     }
 
     fn absolute(&self, path: &str) -> String {
-        std::path::absolute(path).map_or_else(|_| path.to_owned(), |p| p.display().to_string())
+        let Ok(from_root) = std::path::absolute(path) else {
+            return path.to_owned();
+        };
+        // `..` is the file system's to resolve; the last name stays, also where it is a link or does not exist yet.
+        let resolved = match (from_root.parent(), from_root.file_name()) {
+            (Some(dir), Some(name)) => dir.canonicalize().map(|dir| dir.join(name)),
+            _ => from_root.canonicalize(),
+        };
+        resolved.unwrap_or(from_root).display().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_count_from_the_root_without_detours() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("inventories")).unwrap();
+        let detour = root.join("inventories/../backup.db");
+        assert_eq!(
+            LocalFiles.absolute(detour.to_str().unwrap()),
+            root.join("backup.db").display().to_string()
+        );
+        let nowhere = root.join("no/such/dir/x.db").display().to_string();
+        assert_eq!(LocalFiles.absolute(&nowhere), nowhere);
+        assert!(LocalFiles.absolute("x.db").starts_with('/'));
+    }
+
+    #[test]
+    fn digests_are_of_regular_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("abc");
+        std::fs::write(&file, "abc").unwrap();
+        let found = LocalFiles.digest(file.to_str().unwrap()).unwrap();
+        assert_eq!(found.size, 3);
+        assert!(found.sha256.starts_with("ba7816bf"));
+        assert!(LocalFiles.digest(dir.path().to_str().unwrap()).is_err());
     }
 }
