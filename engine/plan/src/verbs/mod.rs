@@ -231,9 +231,9 @@ impl<'a> Call<'a> {
             })
     }
 
-    /// A directory of the run's own on the host.
+    /// A directory of the run's own on the host. Several local hosts share one machine: each has its own.
     pub(crate) fn scratch(&self) -> String {
-        format!("/var/tmp/runbook-{}", self.run.id)
+        format!("/var/tmp/runbook-{}-{}", self.run.id, self.host)
     }
 }
 
