@@ -24,6 +24,8 @@ pub(crate) struct Prediction {
     pub(crate) view: View,
     /// What members said before they were stopped.
     before: BTreeMap<HostName, MemberStatus>,
+    /// A member was started or stopped since the last [`Prediction::settle`]: what was observed holds no longer.
+    disturbed: bool,
 }
 
 impl Prediction {
@@ -37,6 +39,7 @@ impl Prediction {
         Self {
             view: view.clone(),
             before,
+            disturbed: false,
         }
     }
 
@@ -86,10 +89,16 @@ impl Prediction {
         }
         service.exists |= running;
         service.enabled = enabled.unwrap_or(service.enabled);
-        match (spec, running, was_running) {
-            (Some(spec), true, false) => self.start(host, &spec),
-            (Some(spec), false, _) => self.stop(host, &spec),
-            _ => {}
+        if running == was_running {
+            return;
+        }
+        if let Some(spec) = spec {
+            self.disturbed = true;
+            if running {
+                self.start(host, &spec);
+            } else {
+                self.stop(host, &spec);
+            }
         }
     }
 
@@ -188,6 +197,9 @@ impl Prediction {
 
     /// After a step: members that can form quorum have a leader and tell their membership, others know none.
     pub(crate) fn settle(&mut self) {
+        if !std::mem::take(&mut self.disturbed) {
+            return;
+        }
         let mut clusters: BTreeMap<u64, Vec<HostName>> = BTreeMap::new();
         for (host, status) in self.view.cluster.serving() {
             clusters
