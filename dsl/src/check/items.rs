@@ -1,7 +1,7 @@
 //! The lines of a runbook and of its outages.
 
 use super::entry::Checker;
-use super::scope::{Kind, RESERVED};
+use super::scope::{Kind, OPERATORS, RESERVED};
 use super::typing::{Place, described, hosts};
 use crate::ast;
 use crate::catalogue::Type;
@@ -132,14 +132,15 @@ impl Checker<'_> {
 
     /// Declares a name, or says why it cannot be.
     fn declare(&mut self, name: &Node<String>, kind: Kind, ty: Option<Type>, may_be_empty: bool) {
-        if RESERVED.contains(&name.value.as_str()) {
+        let name_text = name.value.as_str();
+        if RESERVED.contains(&name_text) || OPERATORS.contains(&name_text) {
             self.problem(
                 Diagnostic::new(
                     Code::ShadowedName,
-                    format!("`{}` is a name of the language", name.value),
+                    format!("`{}` is a word of the language", name.value),
                     name.span,
                 )
-                .label("would hide it")
+                .label("taken")
                 .help("choose another name"),
             );
             return;

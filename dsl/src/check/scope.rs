@@ -18,6 +18,11 @@ pub(super) const RESERVED: &[&str] = &[
     "state",
 ];
 
+/// Words that an expression reads as something else.
+pub(super) const OPERATORS: &[&str] = &[
+    "and", "or", "not", "union", "except", "true", "false", "undo",
+];
+
 /// What a name was declared as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {

@@ -37,10 +37,10 @@ pub fn parse(text: &str) -> Result<File, Vec<Diagnostic>> {
         offset: 0,
         problems: Vec::new(),
     };
-    let runbook = match Grammar::parse(Rule::file, text) {
-        Ok(pairs) => builder.file(pairs, text),
+    let runbook = match Grammar::parse(Rule::file, &found.text) {
+        Ok(pairs) => builder.file(pairs, &found.text),
         Err(error) => {
-            builder.problem(recover::syntax(&error, text, 0));
+            builder.problem(recover::syntax(&error, &found.text, 0));
             None
         }
     };

@@ -89,7 +89,6 @@ impl Builder {
         let value = match pair.as_rule() {
             Rule::number | Rule::bad_number => self.number(&pair),
             Rule::text => text::text(self, &pair),
-            Rule::boolean => Expr::Bool(pair.as_str() == "true"),
             Rule::reference => return self.reference(pair),
             Rule::list => Expr::List(self.args(pair)),
             Rule::paren => match pair.into_inner().next() {
@@ -111,6 +110,11 @@ impl Builder {
         let path = parts.next().map(|p| self.name(&p)).unwrap_or_default();
         if let Some(args) = parts.next() {
             return Node::new(Expr::Call(path, self.args(args)), whole);
+        }
+        match path.value.as_str() {
+            "true" => return Node::new(Expr::Bool(true), whole),
+            "false" => return Node::new(Expr::Bool(false), whole),
+            _ => {}
         }
         let mut value: Option<Node<Expr>> = None;
         let mut start = path.span.start;

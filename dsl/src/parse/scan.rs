@@ -11,6 +11,8 @@ pub(super) const MAX_DEPTH: usize = 32;
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
+    /// The text for the grammar: as long as the original, comments and odd blanks blanked.
+    pub text: String,
     pub comments: Vec<Comment>,
     pub problems: Vec<Diagnostic>,
 }
@@ -22,10 +24,17 @@ pub(super) fn scan(text: &str) -> Scan {
         at: 0,
         open: Vec::new(),
         suspect: None,
+        blanked: text.as_bytes().to_vec(),
         out: Scan::default(),
     };
     scanner.run();
-    scanner.out
+    let Scanner {
+        mut out, blanked, ..
+    } = scanner;
+    // Blanks took the place of whole characters only.
+    out.text = String::from_utf8(blanked)
+        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+    out
 }
 
 struct Scanner<'a> {
@@ -34,6 +43,8 @@ struct Scanner<'a> {
     open: Vec<(usize, char)>,
     /// A `{` and the `}` that closes it although it stands further out: the first sign of one forgotten between.
     suspect: Option<(usize, usize)>,
+    /// The text as the grammar is to see it.
+    blanked: Vec<u8>,
     out: Scan,
 }
 
@@ -60,6 +71,7 @@ impl Scanner<'_> {
         let line_start = self.text[..start].rfind('\n').map_or(0, |i| i + 1);
         let text = self.text[start..end].trim_end();
         self.hidden(start, end);
+        self.blank(start, end);
         self.out.comments.push(Comment {
             text: text.to_owned(),
             span: span(start, start + text.len()),
@@ -129,6 +141,10 @@ impl Scanner<'_> {
             self.open.push((end, '\0'));
         }
         self.at = end;
+    }
+
+    fn blank(&mut self, start: usize, end: usize) {
+        self.blanked[start..end].fill(b' ');
     }
 
     fn opening(&mut self, c: char) {
@@ -201,6 +217,14 @@ impl Scanner<'_> {
 
     fn character(&mut self, c: char) {
         let end = self.at + c.len_utf8();
+        let in_round = matches!(self.open.last(), Some((_, '(' | '[')));
+        if matches!(c, '\t' | '\r') || (c == '\n' && in_round) {
+            self.blank(self.at, end);
+        }
+        if c.is_ascii_graphic() || matches!(c, ' ' | '\t' | '\r' | '\n') {
+            self.at = end;
+            return;
+        }
         if let Some(help) = quote_help(c) {
             // Typographic quotes come in pairs; one report a line says it all.
             let line_end = self.text[self.at..]
@@ -227,6 +251,10 @@ impl Scanner<'_> {
 
     /// Refuses characters that a reviewer cannot see.
     fn hidden(&mut self, start: usize, end: usize) {
+        let plain = |b: u8| matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r');
+        if self.text.as_bytes()[start..end].iter().all(|b| plain(*b)) {
+            return;
+        }
         let found = self.text[start..end]
             .char_indices()
             .find(|(_, c)| is_hidden(*c))

@@ -10,7 +10,7 @@ pub(super) const LINE_END: &str = "the end of the line";
 #[allow(clippy::too_many_lines)]
 pub(super) fn word(rule: Rule) -> Option<&'static str> {
     Some(match rule {
-        Rule::EOI | Rule::line_end | Rule::nl | Rule::comment | Rule::WHITESPACE => LINE_END,
+        Rule::EOI | Rule::line_end | Rule::nl | Rule::WHITESPACE => LINE_END,
         Rule::runbook | Rule::file | Rule::top | Rule::only_runbook_head => "`runbook NAME {`",
         Rule::name => "a name",
         Rule::number | Rule::int => "a number",
@@ -23,7 +23,6 @@ pub(super) fn word(rule: Rule) -> Option<&'static str> {
         Rule::list => "a list",
         Rule::paren => "`(`",
         Rule::args => "`(` with arguments",
-        Rule::boolean => "`true` or `false`",
         Rule::type_ref => "a type",
         Rule::type_args => "`(` with types",
         Rule::optional => "`?`",
@@ -44,9 +43,9 @@ pub(super) fn word(rule: Rule) -> Option<&'static str> {
         // Told by a longer word, or never the answer to "what was wanted".
         Rule::bad_number
         | Rule::field
-        | Rule::reserved
         | Rule::word_char
         | Rule::number_char
+        | Rule::not_a_verb
         | Rule::name_char
         | Rule::plain
         | Rule::label
