@@ -3,8 +3,8 @@
 //! A line is the record's JSON with a last field `chain`: the first 16 hex digits of SHA-256 over the chain before and the
 //! record's JSON. A last line without its newline was torn by a crash: it is dropped, since what it told never had effects yet.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +62,12 @@ pub enum JournalError {
         path: PathBuf,
         /// The run it is of.
         found: String,
+    },
+    /// Another process carries this run on.
+    #[error("run `{run}` is under way in another process on this machine")]
+    Busy {
+        /// Run id.
+        run: String,
     },
     /// A run id that is no plain name cannot be a directory.
     #[error("`{run}` is not a run id")]
@@ -129,6 +135,7 @@ impl Journal {
         if let Some(dir) = path.parent() {
             File::open(dir).and_then(|d| d.sync_all()).map_err(wrong)?;
         }
+        take(&file, path)?;
         Ok(Self {
             file,
             path: path.to_owned(),
@@ -140,17 +147,27 @@ impl Journal {
     /// Opens a journal to go on with it; a torn last line is cut off.
     ///
     /// # Errors
-    /// It cannot be read, believed or written.
+    /// It cannot be read, believed or written, or another process carries the run on.
     pub fn open(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
-        let text = read_text(path)?;
-        let good = decode(path, &text)?;
-        let wrong = |source| JournalError::Write {
+        let read = |source| JournalError::Read {
             path: path.to_owned(),
             source,
         };
-        let mut file = OpenOptions::new().append(true).open(path).map_err(wrong)?;
-        file.set_len(good.bytes as u64).map_err(wrong)?;
-        file.seek(SeekFrom::End(0)).map_err(wrong)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .open(path)
+            .map_err(read)?;
+        // Before it is read: whoever writes it now would be cut off in the middle of a line.
+        take(&file, path)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(read)?;
+        let good = decode(path, &text)?;
+        file.set_len(good.bytes as u64)
+            .map_err(|source| JournalError::Write {
+                path: path.to_owned(),
+                source,
+            })?;
         let journal = Self {
             file,
             path: path.to_owned(),
@@ -195,6 +212,20 @@ impl Ledger for Journal {
         }
         (self.seq, self.chain) = (seq, chain);
         Ok(())
+    }
+}
+
+/// One process a journal; the operating system lets go of it when the process dies.
+fn take(file: &File, path: &Path) -> Result<(), JournalError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(JournalError::Busy {
+            run: run_of(path).unwrap_or_default(),
+        }),
+        Err(TryLockError::Error(source)) => Err(JournalError::Write {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 

@@ -167,3 +167,20 @@ fn one_lock_a_cluster_and_it_tells_its_holder() {
     drop(held);
     runs.lock("prod/../x", &facts).unwrap();
 }
+
+#[test]
+fn one_process_carries_a_run_on_and_others_may_read() {
+    let (_dir, runs) = written();
+    let (mut journal, _) = runs.open("r1").unwrap();
+    assert!(matches!(
+        runs.open("r1").unwrap_err(),
+        JournalError::Busy { .. }
+    ));
+    journal.append(&[Event::StopRequested], 9).unwrap();
+    assert_eq!(
+        runs.read("r1").unwrap().last().unwrap().event,
+        Event::StopRequested
+    );
+    drop(journal);
+    runs.open("r1").unwrap();
+}

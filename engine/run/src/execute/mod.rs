@@ -319,6 +319,10 @@ impl<W: World> Run<W> {
             answer = tokio::task::spawn_blocking(move || ask(&text)) => answer.unwrap_or(false),
             () = stop.at_least(Stop::Finish) => return Ok(Flow::Failed(Failure::Interrupted)),
         };
+        // A prompt that Ctrl-C broke off is no answer.
+        if self.stop_wanted()? {
+            return Ok(Flow::Failed(Failure::Interrupted));
+        }
         if !answer {
             let reason = format!("the operator did not confirm: {prompt}");
             return Ok(Flow::Failed(Failure::Refused(reason)));

@@ -1,10 +1,13 @@
 //! F06: the controller dies at every record; a resumed run ends as one that never died.
 
-use runbook_model::event::RunEnd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use runbook_model::event::{Event, RunEnd};
 use runbook_model::guard::Guard;
 use runbook_model::plan::{Plan, PlanItem};
 use runbook_run::{RunError, RunState};
-use runbook_sim::{Fault, MemoryJournal, Model, SimWorld, When, run};
+use runbook_sim::{Fault, MemoryJournal, Model, Moment, SimWorld, When, run};
 
 use super::plans::*;
 use super::restore::restore_plan;
@@ -212,4 +215,54 @@ fn a_rollback_survives_the_death_of_its_controller_at_every_record() {
             no_locks(&world.model());
         });
     }
+}
+
+/// J1: when a host begins an order, its intent is in the journal; when it begins an undo as well.
+#[test]
+fn intent_comes_before_effect() {
+    run(async {
+        let before = cluster(3);
+        let plan = restore_plan(&specs(3), &before);
+        let world = SimWorld::new(before);
+        let journal = MemoryJournal::new();
+        world.inject(
+            When {
+                host: host(3),
+                step: 6,
+                undo: false,
+            },
+            Fault::Fails { action: 0 },
+        );
+        let met = Arc::new(AtomicUsize::new(0));
+        for number in 1..=3 {
+            for step in 1..=6 {
+                for undo in [false, true] {
+                    let (kept, met, host) = (journal.clone(), met.clone(), host(number));
+                    let begins = Moment::Begins(When {
+                        host: host.clone(),
+                        step,
+                        undo,
+                    });
+                    world.at(begins, move |_| {
+                        let intent = Event::WorkIntended {
+                            step,
+                            host,
+                            attempt: 1,
+                            undo,
+                        };
+                        let last = kept.records().into_iter().rfind(|r| r.event == intent);
+                        assert!(last.is_some(), "{intent:?}");
+                        met.fetch_add(1, Ordering::Relaxed);
+                    });
+                }
+            }
+        }
+        let done = go(&world, &journal, &plan).await.unwrap();
+        assert_eq!(done.end.exit_code(), 5, "{:?}", done.end);
+        assert_eq!(
+            met.load(Ordering::Relaxed),
+            18 + 15,
+            "trials are not undone"
+        );
+    });
 }

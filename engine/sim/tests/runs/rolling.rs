@@ -86,8 +86,7 @@ fn without_a_spare_voter_nothing_is_stopped() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever is down or cut off when a rolling restart begins, and whichever member dies while it runs: quorum that holds
-    /// is not taken by the run.
+    /// Whatever is down or cut off when a rolling restart begins: quorum that holds is not taken by the run.
     #[test]
     fn a_rolling_restart_never_takes_quorum(
         n in 1usize..8,
@@ -110,7 +109,6 @@ proptest! {
             let mut plan = restart_plan(&specs(n), Order::RollingQuorumSafe);
             plan.on_failure = OnFailure::Pause;
             let done = go(&world, &MemoryJournal::new(), &plan).await.unwrap();
-            // One voter alone cannot be restarted without an outage.
             if held {
                 prop_assert_eq!(&world.model().quorum_losses, &Vec::<u64>::new(), "{:?}", done.end);
             }

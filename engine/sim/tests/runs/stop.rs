@@ -113,3 +113,33 @@ fn a_wait_is_cut_short() {
         nothing_twice(&world.model());
     });
 }
+
+/// Before anything, and while the operator is asked.
+#[test]
+fn before_the_first_change_nothing_is_left_behind() {
+    for asked in [false, true] {
+        run(async {
+            let before = cluster(3);
+            let world = SimWorld::new(before.clone());
+            let mut desk = desk();
+            let mut plan = restore_plan(&specs(3), &before);
+            plan.items.drain(..2);
+            let stop = desk.stop.clone();
+            if asked {
+                desk.options.confirm = Arc::new(move |_| {
+                    stop.request();
+                    // A prompt that is broken off answers no.
+                    false
+                });
+            } else {
+                stop.request();
+            }
+            let ledger = Box::new(MemoryJournal::new());
+            let done = execute(Arc::new(world.clone()), ledger, plan, desk.options)
+                .await
+                .unwrap();
+            assert_eq!(done.end, RunEnd::Interrupted);
+            assert_eq!(world.model().image(), before.image());
+        });
+    }
+}
