@@ -139,3 +139,13 @@ pub fn failed(outcome: &Outcome) -> (Option<i32>, &str, &str) {
         other => panic!("{other:?}"),
     }
 }
+
+/// The user of this test.
+pub fn whoami() -> String {
+    let out = std::process::Command::new("id")
+        .arg("-un")
+        .output()
+        .unwrap()
+        .stdout;
+    String::from_utf8(out).unwrap().trim().to_owned()
+}

@@ -9,7 +9,7 @@ mod hosts;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use hosts::{Lab, done, failed, order};
+use hosts::{Lab, done, failed, order, whoami};
 use runbook_model::action::{Access, Action, Outcome, ProcessSpec, ServiceState};
 use runbook_model::facts::{DataDirOrigin, HostFacts, ProbeRequest, ServiceQuery};
 use runbook_model::host::ServiceManager;
@@ -60,11 +60,6 @@ fn restore(lab: &Lab, dir: &str, run: &str) -> Action {
         skip_hash_check: false,
         origin: origin(run),
     }
-}
-
-fn whoami() -> String {
-    let out = Command::new("id").arg("-un").output().unwrap().stdout;
-    String::from_utf8(out).unwrap().trim().to_owned()
 }
 
 fn trial(lab: &Lab, scratch: &str) -> Action {

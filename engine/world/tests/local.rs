@@ -154,7 +154,7 @@ async fn files_and_directories_converge() {
     let dir = lab.path("a/b c/'d'");
     let access = Access {
         mode: 0o750,
-        owner: Some("root".into()),
+        owner: Some(hosts::whoami()),
         group: None,
     };
     let actions = || {

@@ -94,7 +94,7 @@ pub fn detached(
     }
     let limit = format!("{}.{:03}", limit_ms / 1000, limit_ms % 1000);
     let program = format!(
-        "{PRELUDE}{assignments}LIMIT={limit}\n{OUTER}{ACTION}{}{bodies}case $1 in\nouter) outer ;;\ninner)\n{calls}frame stopped\n;;\nesac\n",
+        "{PRELUDE}{assignments}LIMIT={limit}\n{OUTER}{ACTION}{}{bodies}case $1 in\nouter) outer ;;\ninner)\n{calls}settle\nframe stopped\n;;\nesac\n",
         needed.concat()
     );
     let program = word(&program).map_err(|e| (first, e.into()))?;
@@ -209,7 +209,7 @@ fn file(action: &Action) -> Result<String, BadValue> {
             let access = access_words(access, "644")?;
             call(
                 "write_file",
-                [path(file)?, digest]
+                [path(file)?, digest, content.len().to_string()]
                     .into_iter()
                     .chain(access)
                     .chain([content.clone()]),

@@ -1,5 +1,17 @@
 # What actions are made of.
 
+# The order's directories to the disk.
+settle() {
+  [ -s "$D/settle" ] || return 0
+  set --
+  last=
+  while IFS= read -r dir; do
+    [ "$dir" = "$last" ] || set -- "$@" "$dir"
+    last=$dir
+  done <"$D/settle"
+  sync -- "$@"
+}
+
 # Runs an action in a shell of its own: 0 unchanged, 10 changed, anything else failed.
 run() {
   I=$1
@@ -12,6 +24,7 @@ run() {
   [ ! -s "$D/$I.status" ] || read -r status <"$D/$I.status"
   frame reason "$I" "${status:-$rc}"
   [ ! -e "$D/$I.reason" ] || cat "$D/$I.reason"
+  settle
   frame stopped
   exit 0
 }

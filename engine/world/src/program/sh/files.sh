@@ -50,24 +50,41 @@ directory() {
   access "$@"
 }
 
-# write_file PATH SHA256 MODE OWNER GROUP CONTENT
+# write_file PATH SHA256 SIZE MODE OWNER GROUP CONTENT
 write_file() {
   [ ! -d "$1" ] || fail "\`$1\` is a directory"
-  if [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sha256 "$1")" = "$2" ]; then
-    access "$1" "$3" "$4" "$5"
-    return
+  if have=$(stat -c '%F|%s' -- "$1" 2>/dev/null); then
+    case $have in
+      "regular"*"|$3")
+        if [ "$(sha256 "$1")" = "$2" ]; then
+          access "$1" "$4" "$5" "$6"
+          return
+        fi
+        ;;
+    esac
+  else
+    make_dir_above "$1"
   fi
-  make_dir_above "$1"
   aside=${1%/*}/.runbook-$RUN.${1##*/}
-  rm -f -- "$aside"
-  (umask 077 && printf '%s' "$6" >"$aside") || fail "\`$aside\` cannot be written"
-  access "$aside" "$3" "$4" "$5"
+  [ ! -e "$aside" ] && [ ! -L "$aside" ] || rm -f -- "$aside"
+  umask 077
+  printf '%s' "$7" >"$aside" || fail "\`$aside\` cannot be written"
+  fresh_access "$aside" "$4" "$5" "$6"
   must sync -- "$aside"
   note_new "$1"
   must mv -fT -- "$aside" "$1"
-  must sync -- "${1%/*}/"
+  settle_later "${1%/*}/"
   changed
 }
+
+# Access of a file that was just made with 0600 by this shell's user.
+fresh_access() {
+  [ -z "$3" ] || must chown -- "$3:$4" "$1"
+  [ "$2" = 600 ] || must chmod -- "$2" "$1"
+}
+
+# A directory whose new entries are to reach the disk before the order ends: many files share one.
+settle_later() { printf '%s\n' "$1" >>"$D/settle"; }
 
 remove_upload() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
