@@ -2,16 +2,17 @@
 
 use super::calls::is_etcd;
 use crate::catalogue::{GuardName, Verb};
-use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Strategy};
+use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Strategy, Target};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
-use crate::expr::Expr;
+use crate::expr::{Expr, Op};
 use crate::span::Span;
 
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
     let mut walk = Walk {
         problems,
+        targets: &runbook.targets,
         on_failure: runbook.on_failure,
         verified: Vec::new(),
         fits: false,
@@ -47,14 +48,15 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
 /// What is known at a point of the runbook.
 struct Walk<'a> {
     problems: &'a mut Vec<Diagnostic>,
+    targets: &'a [Target],
     on_failure: OnFailure,
     /// Paths that `snapshot-verified` named.
     verified: Vec<&'a Expr>,
     fits: bool,
     /// Destination and source.
     uploads: Vec<(&'a Expr, &'a Expr)>,
-    /// Files that restored for trial.
-    tried: Vec<&'a Expr>,
+    /// Files that restored for trial, and on which hosts.
+    tried: Vec<(&'a Expr, &'a Expr)>,
     in_outage: bool,
     /// Members were stopped in this outage.
     stopped: bool,
@@ -129,6 +131,23 @@ impl<'a> Walk<'a> {
     }
 
     fn step(&mut self, step: &'a Step) {
+        let before = (
+            self.verified.len(),
+            self.fits,
+            self.uploads.len(),
+            self.tried.len(),
+        );
+        self.calls(step);
+        if !step.when.is_empty() {
+            // A step that may be left out proves nothing for those after it.
+            self.verified.truncate(before.0);
+            self.fits = before.1;
+            self.uploads.truncate(before.2);
+            self.tried.truncate(before.3);
+        }
+    }
+
+    fn calls(&mut self, step: &'a Step) {
         self.guards(&step.requires);
         for call in &step.calls {
             if stops_voter(call) {
@@ -143,9 +162,11 @@ impl<'a> Walk<'a> {
                         self.uploads.push((&dest.value, &source.value));
                     }
                 }
-                Verb::TrialRestore => self
-                    .tried
-                    .extend(call.arguments.get("path").map(|p| &p.value)),
+                Verb::TrialRestore => self.tried.extend(
+                    call.arguments
+                        .get("path")
+                        .map(|p| (&p.value, &step.on.value)),
+                ),
                 Verb::Configure => self.configure(step, call),
                 _ => {}
             }
@@ -177,7 +198,7 @@ impl<'a> Walk<'a> {
             return;
         }
         let rolling = step.strategy != Strategy::Parallel;
-        let guarded = requires(step, GuardName::QuorumSafe, false);
+        let guarded = self.requires(step, GuardName::QuorumSafe);
         // `archive` outside an outage is told by its own code.
         if (rolling && guarded) || call.verb == Verb::Archive {
             return;
@@ -231,7 +252,7 @@ impl<'a> Walk<'a> {
                 "add `require snapshot-verified(snapshot)` above the first step".to_owned(),
             );
         }
-        if !requires(step, GuardName::AllStopped, false) {
+        if !self.requires(step, GuardName::AllStopped) {
             self.owes(
                 Code::DataWhileRunning,
                 call,
@@ -260,7 +281,11 @@ impl<'a> Walk<'a> {
         let Some(source) = call.arguments.get("source").map(|s| &s.value) else {
             return;
         };
-        if !self.tried.contains(&source) {
+        let tried = self
+            .tried
+            .iter()
+            .any(|(path, on)| *path == source && self.covers(on, &step.on.value));
+        if !tried {
             self.owes(
                 Code::RestoreUntried,
                 call,
@@ -308,7 +333,7 @@ impl<'a> Walk<'a> {
             .arguments
             .get("state")
             .is_some_and(|s| s.value == Expr::Name("new".to_owned()));
-        let safe = requires(step, GuardName::ClusterAbsent, false)
+        let safe = self.requires(step, GuardName::ClusterAbsent)
             || step
                 .when
                 .iter()
@@ -329,6 +354,39 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether the step demands a guard of all the hosts that it works on.
+    fn requires(&self, step: &Step, guard: GuardName) -> bool {
+        step.requires.iter().any(|g| {
+            g.name == guard
+                && !g.negated
+                && !g.warn_only
+                && g.arguments
+                    .get("members")
+                    .is_some_and(|m| self.covers(&m.value, &step.on.value))
+        })
+    }
+
+    /// Whether `all` is known to hold every host of `some`: the same hosts, or those that `some` is chosen from.
+    fn covers(&self, all: &Expr, some: &Expr) -> bool {
+        if all == some {
+            return true;
+        }
+        match some {
+            // Targets are declared above their use, so names lead to an end.
+            Expr::Name(name) => self
+                .targets
+                .iter()
+                .find(|t| t.name.value == *name)
+                .is_some_and(|t| self.covers(all, &t.hosts.value)),
+            Expr::Call(_, arguments) => arguments.iter().any(|a| self.covers(all, &a.value)),
+            Expr::Binary(Op::Except, from, _) => self.covers(all, &from.value),
+            Expr::Binary(Op::Union, a, b) => {
+                self.covers(all, &a.value) && self.covers(all, &b.value)
+            }
+            _ => false,
+        }
+    }
+
     fn owes(&mut self, code: Code, call: &Call, message: &str, label: &str, help: String) {
         self.problems.push(
             Diagnostic::new(code, message, call.span)
@@ -336,12 +394,6 @@ impl<'a> Walk<'a> {
                 .help(help),
         );
     }
-}
-
-fn requires(step: &Step, guard: GuardName, negated: bool) -> bool {
-    step.requires
-        .iter()
-        .any(|g| g.name == guard && g.negated == negated && !g.warn_only)
 }
 
 fn stops_voter(call: &Call) -> bool {
