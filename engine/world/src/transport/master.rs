@@ -289,6 +289,13 @@ pub async fn stop(files: &Sockets) {
             .status()
             .await;
         drop(session);
+        // It answers before it has ended; whoever connects next must not find it dying.
+        for _ in 0..100 {
+            if !files.socket.exists() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
