@@ -3,7 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
+use runbook_dsl::checked::SourceText;
 use runbook_dsl::codes::Severity;
+use runbook_dsl::diagnostic::bind;
 use runbook_dsl::{Diagnostic, explain, format};
 use serde_json::json;
 
@@ -94,7 +96,11 @@ pub fn fmt(args: &FmtArgs, environment: &Environment) -> Ended {
     let mut differing = 0;
     for file in &args.files {
         let text = read(file)?;
-        let formatted = format(&text).map_err(|all| Failure::all(exit::BAD_INPUT, all))?;
+        let formatted = format(&text).map_err(|all| {
+            let name = file.display().to_string();
+            let text = text.clone();
+            Failure::all(exit::BAD_INPUT, bind(all, vec![SourceText { name, text }]))
+        })?;
         if file == Path::new("-") {
             print(&formatted)?;
         } else if formatted != text {
