@@ -7,7 +7,7 @@ mod hosts;
 use hosts::{Lab, done, failed, lock_of, order};
 use runbook_model::action::{Access, Action, Outcome};
 use runbook_model::facts::{FileKind, FileQuery, HostError, ProbeRequest};
-use runbook_run::world::{Observe, Progress, World};
+use runbook_run::world::{Observe, Order, Progress, World};
 
 #[tokio::test]
 async fn a_probe_brings_what_was_asked_in_one_answer() {
@@ -43,7 +43,9 @@ async fn a_probe_brings_what_was_asked_in_one_answer() {
         packages: vec!["coreutils".into(), "no-such-package".into()],
         ..ProbeRequest::default()
     };
+    let before = tree(&lab.root());
     let facts = lab.world.probe(&lab.host, &request).await.unwrap();
+    assert_eq!(tree(&lab.root()), before, "a probe writes nothing");
     assert!(
         !facts.boot_id.is_empty() && facts.cores > 0 && facts.memory_bytes > 1 << 20,
         "{facts:?}"
@@ -81,6 +83,15 @@ async fn a_probe_brings_what_was_asked_in_one_answer() {
     assert!(!facts.data_dirs[&lab.path("none")].exists);
     assert_eq!(facts.lock, None);
     assert!(facts.packages["coreutils"].is_some() && facts.packages["no-such-package"].is_none());
+}
+
+/// Everything below a directory: names, inodes, sizes, times of change.
+fn tree(dir: &str) -> String {
+    let find = std::process::Command::new("find")
+        .args([dir, "-printf", "%p %i %s %C@ %m\n"])
+        .output()
+        .unwrap();
+    String::from_utf8(find.stdout).unwrap()
 }
 
 #[tokio::test]
@@ -209,6 +220,38 @@ async fn files_and_directories_converge() {
 }
 
 #[tokio::test]
+async fn a_written_file_has_its_mode_whatever_that_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::local().locked("r1").await;
+    for (step, mode) in [0o644, 0o640, 0o600, 0o755, 0o444, 0]
+        .into_iter()
+        .enumerate()
+    {
+        let path = lab.path(&format!("f{step}"));
+        let access = Access {
+            mode,
+            owner: Some(hosts::whoami()),
+            group: None,
+        };
+        let write = |content: &str| Action::WriteFile {
+            path: path.clone(),
+            content: content.into(),
+            access: access.clone(),
+        };
+        let twice = vec![write("a"), write("bb"), write("bb")];
+        let outcomes = lab
+            .apply(Order {
+                step,
+                ..order("r1", twice)
+            })
+            .await;
+        assert_eq!(outcomes.unwrap(), [done(true), done(true), done(false)]);
+        let found = std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(found, if mode == 0 { 0o644 } else { mode });
+    }
+}
+
+#[tokio::test]
 async fn the_same_order_is_carried_out_once() {
     let lab = Lab::local().locked("r1").await;
     let count = lab.path("count");
@@ -235,8 +278,8 @@ async fn the_same_order_is_carried_out_once() {
     assert_eq!(std::fs::read_to_string(&count).unwrap(), "x\nx\n");
 }
 
-fn attempt(attempt: u32, actions: Vec<Action>) -> runbook_run::world::Order {
-    runbook_run::world::Order {
+fn attempt(attempt: u32, actions: Vec<Action>) -> Order {
+    Order {
         attempt,
         ..order("r1", actions)
     }
@@ -353,7 +396,7 @@ async fn f12_a_command_that_never_ends_is_ended_and_unknown() {
         read_only: false,
     };
     let outcomes = lab
-        .apply(runbook_run::world::Order {
+        .apply(Order {
             timeout_ms: 500,
             ..order("r1", vec![endless, Action::DaemonReload])
         })
@@ -506,7 +549,7 @@ async fn f34_hostile_values_stay_data() {
             },
         ];
         let outcomes = lab
-            .apply(runbook_run::world::Order {
+            .apply(Order {
                 step,
                 ..order("r1", actions)
             })
@@ -530,7 +573,7 @@ async fn values_that_no_action_may_carry_stop_the_order_before_it_is_sent() {
             access: Access::default(),
         };
         let outcomes = lab
-            .apply(runbook_run::world::Order {
+            .apply(Order {
                 step: 100 + step,
                 ..order("r1", vec![Action::DaemonReload, write])
             })
@@ -547,7 +590,7 @@ async fn values_that_no_action_may_carry_stop_the_order_before_it_is_sent() {
 async fn names_of_cluster_run_and_host_stay_below_the_state_directory() {
     let lab = Lab::local();
     // The names of cluster, run and host are paths on the host.
-    let named = runbook_run::world::Order {
+    let named = Order {
         cluster: "../../c".into(),
         ..order("../r1", vec![])
     };

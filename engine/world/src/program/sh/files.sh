@@ -67,7 +67,8 @@ write_file() {
   fi
   aside=${1%/*}/.runbook-$RUN.${1##*/}
   [ ! -e "$aside" ] && [ ! -L "$aside" ] || rm -f -- "$aside"
-  umask 077
+  # The usual modes come with the file: a program less for each.
+  case $4 in 644) umask 022 ;; 640) umask 027 ;; *) umask 077 ;; esac
   printf '%s' "$7" >"$aside" || fail "\`$aside\` cannot be written"
   fresh_access "$aside" "$4" "$5" "$6"
   must sync -- "$aside"
@@ -77,10 +78,10 @@ write_file() {
   changed
 }
 
-# Access of a file that was just made with 0600 by this shell's user.
+# Access of a file that this shell's user just made, with a usual mode already or with 0600.
 fresh_access() {
   [ -z "$3" ] || must chown -- "$3:$4" "$1"
-  [ "$2" = 600 ] || must chmod -- "$2" "$1"
+  case $2 in 644 | 640 | 600) ;; *) must chmod -- "$2" "$1" ;; esac
 }
 
 # A directory whose new entries are to reach the disk before the order ends: many files share one.
