@@ -6,7 +6,7 @@ mod hosts;
 
 use hosts::{Lab, done, failed, lock_of, order};
 use runbook_model::action::{Access, Action, Outcome};
-use runbook_model::facts::{FileKind, FileQuery, HostError, ProbeRequest};
+use runbook_model::facts::{FileKind, FileQuery, HostError, HostFacts, ProbeRequest};
 use runbook_run::world::{Observe, Order, Progress, World};
 
 #[tokio::test]
@@ -43,9 +43,7 @@ async fn a_probe_brings_what_was_asked_in_one_answer() {
         packages: vec!["coreutils".into(), "no-such-package".into()],
         ..ProbeRequest::default()
     };
-    let before = tree(&lab.root());
-    let facts = lab.world.probe(&lab.host, &request).await.unwrap();
-    assert_eq!(tree(&lab.root()), before, "a probe writes nothing");
+    let facts = probe_writes_nothing(&lab, &request).await;
     assert!(
         !facts.boot_id.is_empty() && facts.cores > 0 && facts.memory_bytes > 1 << 20,
         "{facts:?}"
@@ -83,6 +81,13 @@ async fn a_probe_brings_what_was_asked_in_one_answer() {
     assert!(!facts.data_dirs[&lab.path("none")].exists);
     assert_eq!(facts.lock, None);
     assert!(facts.packages["coreutils"].is_some() && facts.packages["no-such-package"].is_none());
+}
+
+async fn probe_writes_nothing(lab: &Lab, request: &ProbeRequest) -> HostFacts {
+    let before = tree(&lab.root());
+    let facts = lab.world.probe(&lab.host, request).await.unwrap();
+    assert_eq!(tree(&lab.root()), before, "a probe writes nothing");
+    facts
 }
 
 /// Everything below a directory: names, inodes, sizes, times of change.
