@@ -706,7 +706,12 @@ fn cluster_formed() {
         "violated",
         "no host has data",
     );
-    expect(&guard, &three(all_down), "unknown", "have data");
+    expect(
+        &guard,
+        &three(all_down),
+        "unknown",
+        "there is data on `etcd1`, `etcd2`, `etcd3`",
+    );
     expect(
         &guard,
         &three(|v| (1..=3).for_each(|n| cut(v, n))),

@@ -329,7 +329,7 @@ pub(super) fn formed(members: &[HostName], view: &View) -> Verdict {
         .collect();
     if !with_data.is_empty() {
         unknown(format!(
-            "{} have data, but no member tells the membership",
+            "there is data on {}, but no member tells the membership",
             with_data.join(", ")
         ))
     } else if !unseen.is_empty() {

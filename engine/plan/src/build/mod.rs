@@ -59,6 +59,8 @@ struct Builder<'a> {
     steps: usize,
     /// Guards that verbs bring, and the verbs' places.
     implied: Vec<(Guard, Place)>,
+    /// `when` of steps that cannot be told: neither leaving the step out nor carrying it out would be right.
+    undecided: Vec<PlannedGuard>,
     /// Hosts of steps that were not reached.
     lost: BTreeSet<HostName>,
     /// Those of them that no step leaves out.
@@ -95,6 +97,7 @@ impl<'a> Builder<'a> {
             prediction: Prediction::new(observed),
             steps: 0,
             implied: Vec::new(),
+            undecided: Vec::new(),
             lost: BTreeSet::new(),
             wanted: BTreeSet::new(),
             warnings,
@@ -110,6 +113,11 @@ impl<'a> Builder<'a> {
             requires = self.guards(request.checked.requires(), self.observed)?;
             self.body(request.checked.body())?;
             requires.extend(self.unreached(&requires));
+            for guard in std::mem::take(&mut self.undecided) {
+                if !requires.iter().any(|known| known.text == guard.text) {
+                    requires.push(guard);
+                }
+            }
             for (guard, place) in &self.implied {
                 requires.push(guards::implied(guard.clone(), self.observed, *place));
             }

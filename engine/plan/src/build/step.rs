@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use runbook_dsl::catalogue::Verb;
 use runbook_dsl::checked::{self, Call, Step};
 use runbook_model::action::Action;
-use runbook_model::guard::Guard;
+use runbook_model::guard::{Guard, Verdict};
 use runbook_model::host::HostName;
 use runbook_model::plan::{
     Change, HostWork, OnUnreachable, Place, PlanStep, PlannedAction, PlannedGuard, Strategy,
@@ -45,6 +45,10 @@ impl<'a> Builder<'a> {
             .map(|g| guards::planned(request, &scope, g, batch, view))
             .map(|g| g.map(|g| self.as_by_then(g)))
             .collect::<Outcome<Vec<_>>>()?;
+        // Left out and carried out are both decisions: what cannot be told must not make either.
+        let untold = |g: &&PlannedGuard| matches!(g.verdict, Verdict::Unknown { .. });
+        let undecided: Vec<_> = when.iter().filter(untold).cloned().collect();
+        self.undecided.extend(undecided);
         let skipped = first_against(&when).or_else(|| {
             hosts
                 .is_empty()
