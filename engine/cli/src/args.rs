@@ -15,7 +15,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0 ok   2 a step failed   3 a guard refused, nothing changed   4 a host is unreachable
   5 failed and rolled back   6 outcome unknown, resume   7 locked by another run
-  9 a person is needed   10 bad input   64 usage   130 interrupted, resumable";
+  8 a run of this id exists   9 a person is needed   10 bad input   64 usage   130 interrupted, resumable";
 
 /// Deploys, restores and maintains etcd clusters by runbooks.
 #[derive(Debug, Parser)]
@@ -36,7 +36,7 @@ pub enum Command {
     /// Show the state of a cluster
     Status(StatusArgs),
     /// Go on with a run that was interrupted
-    Resume(RunArgs),
+    Resume(ResumeArgs),
     /// Undo what an interrupted run did
     Rollback(RunArgs),
     /// List runs
@@ -221,6 +221,16 @@ pub struct StatusArgs {
     /// Form
     #[arg(short = 'w', long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
+}
+
+/// `resume`.
+#[derive(Args, Clone, Debug)]
+pub struct ResumeArgs {
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Do again what is still unknown after asking the host (as after a power cut)
+    #[arg(long)]
+    pub repeat_unknown: bool,
 }
 
 /// `resume`, `rollback`, `unlock`.

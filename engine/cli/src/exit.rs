@@ -8,6 +8,10 @@ pub const INTERNAL: u8 = 1;
 pub const REFUSED: u8 = 3;
 /// A host cannot be reached.
 pub const UNREACHABLE: u8 = 4;
+/// Another run, or another process of the same run, is at work.
+pub const LOCKED: u8 = 7;
+/// There is a run of this id already.
+pub const EXISTS: u8 = 8;
 /// Runbook, inventory, parameter or snapshot is bad.
 pub const BAD_INPUT: u8 = 10;
 /// `plan --detailed-exitcode`: something would change.

@@ -2,6 +2,7 @@
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, MietteDiagnostic, Report};
 use runbook_report::style::Style;
+use runbook_run::JournalError;
 
 use crate::exit;
 
@@ -36,6 +37,32 @@ impl Failure {
     /// Bad input, in a sentence.
     pub fn input(message: impl std::fmt::Display, help: impl Into<Option<String>>) -> Self {
         Self::say(exit::BAD_INPUT, message, help)
+    }
+
+    /// A run's journal that cannot be had: another process has it, the run exists already, or it cannot be kept or believed.
+    pub fn journal(error: &JournalError) -> Self {
+        let (code, help) = match error {
+            JournalError::Busy { .. } => (
+                exit::LOCKED,
+                "wait for that process, or end it: Ctrl-C there lets what runs come to its end",
+            ),
+            JournalError::Exists { .. } => (
+                exit::EXISTS,
+                "`runbook show` tells what became of it; start again for a new id",
+            ),
+            JournalError::RunId { .. } | JournalError::Read { .. } => {
+                (exit::BAD_INPUT, "`runbook runs` lists the runs kept here")
+            }
+            JournalError::Corrupt { .. } | JournalError::Foreign { .. } => (
+                exit::BAD_INPUT,
+                "nothing was done; what the hosts say is the truth: `runbook status`",
+            ),
+            JournalError::Write { .. } => (
+                exit::INTERNAL,
+                "nothing is sent to a host that cannot be recorded; is the disk full?",
+            ),
+        };
+        Self::say(code, error, help.to_owned())
     }
 
     /// Several findings about one input.

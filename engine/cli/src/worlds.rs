@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
+use runbook_inventory::Inventory;
 use runbook_model::event::{Event, Record};
 use runbook_model::host::{Connection, HostName, MemberSpec};
 use runbook_run::{Finished, RunError, StopSignal, stop_channel};
@@ -31,9 +32,16 @@ pub fn real(
     connections: BTreeMap<HostName, Connection>,
     members: BTreeMap<HostName, MemberSpec>,
     args: &ConnectionArgs,
+    inventory: &Inventory,
     environment: &Environment,
 ) -> Result<Arc<RealWorld>, Failure> {
+    let passwords = connections
+        .iter()
+        .filter(|(_, connection)| connection.r#become.is_some())
+        .filter_map(|(host, _)| Some((host.clone(), inventory.become_password(host)?)));
+    let passwords = passwords.collect();
     let mut settings = Settings::new(connections, environment.control_dir());
+    settings.become_passwords = passwords;
     settings.forks = args.forks;
     settings.members = members;
     settings.access = environment.access.clone();
@@ -91,6 +99,7 @@ where
         Err(error @ (RunError::Over { .. } | RunError::Irreversible { .. } | RunError::Empty)) => {
             Err(Failure::say(exit::REFUSED, error, None))
         }
+        Err(RunError::Journal(error)) => Err(Failure::journal(&error)),
         Err(error) => Err(Failure::say(exit::INTERNAL, error, None)),
     }
 }

@@ -18,7 +18,9 @@ pub mod world;
 
 pub use batch::{Batch, choose};
 pub use control::{Stop, StopSender, StopSignal, stop_channel};
-pub use execute::{Confirm, Finished, Options, RunError, execute, resume, rollback, unlock};
+pub use execute::{
+    Confirm, Finished, Options, RunError, execute, lock_hosts, resume, rollback, unlock,
+};
 pub use journal::{Journal, JournalError, Ledger, read};
 pub use lock::{LocalLock, LocalLockError};
 pub use next::{Next, next};

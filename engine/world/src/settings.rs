@@ -17,7 +17,9 @@ pub struct Settings {
     pub members: BTreeMap<HostName, MemberSpec>,
     /// Certificates that take the place of the cluster's own when members are called.
     pub access: AccessFiles,
-    /// Password for sudo on every host, if one is needed.
+    /// Passwords for sudo on hosts that have one of their own.
+    pub become_passwords: BTreeMap<HostName, SecretString>,
+    /// Password for sudo on every other host, if one is needed.
     pub become_password: Option<SecretString>,
     /// Directory on the control host for control sockets; made with mode 0700. Keep it short: socket paths end at 108 bytes.
     pub control_state_dir: PathBuf,
@@ -39,12 +41,20 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The password for sudo on a host.
+    pub(crate) fn sudo_password(&self, host: &HostName) -> Option<&SecretString> {
+        self.become_passwords
+            .get(host)
+            .or(self.become_password.as_ref())
+    }
+
     /// Settings with the usual limits.
     pub fn new(connections: BTreeMap<HostName, Connection>, control_state_dir: PathBuf) -> Self {
         Self {
             connections,
             members: BTreeMap::new(),
             access: AccessFiles::default(),
+            become_passwords: BTreeMap::new(),
             become_password: None,
             control_state_dir,
             forks: 50,

@@ -612,3 +612,6 @@ async fn names_of_cluster_run_and_host_stay_below_the_state_directory() {
     );
     assert!(std::path::Path::new(&lab.path("state/%2e.%2f..%2fc/h1/lock")).exists());
 }
+
+#[path = "local/receipts.rs"]
+mod receipts;

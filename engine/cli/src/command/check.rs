@@ -6,6 +6,7 @@ use std::path::Path;
 use runbook_dsl::checked::SourceText;
 use runbook_dsl::codes::Severity;
 use runbook_dsl::diagnostic::bind;
+use runbook_dsl::explain::did_you_mean;
 use runbook_dsl::{Diagnostic, explain, format};
 use serde_json::json;
 
@@ -151,7 +152,10 @@ pub fn explain_word(args: &ExplainArgs) -> Ended {
         }
         None => Err(Failure::input(
             format!("there is nothing named `{}`", args.word),
-            "give a code such as `runbook::check::unknown_verb`, a verb, a guard, a function or a type".to_owned(),
+            did_you_mean(&args.word).map_or_else(
+                || "give a code such as `runbook::check::unknown_verb`, a verb, a guard, a function or a type".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            ),
         )),
     }
 }

@@ -104,7 +104,7 @@ async fn carry_out(args: &ExecArgs, planned: Planned, environment: &Environment)
     let runs = RunsDir::new(environment.state_dir.join("runs"));
     let journal = runs
         .create(&plan.run)
-        .map_err(|error| Failure::say(exit::INTERNAL, error, None))?;
+        .map_err(|error| Failure::journal(&error))?;
     let cluster = plan.cluster.clone();
     drive(
         args.output,
@@ -192,7 +192,13 @@ async fn planned(
         .iter()
         .map(|m| (m.host.clone(), m.clone()))
         .collect();
-    let world = worlds::real(connections, specs.clone(), &args.connection, environment)?;
+    let world = worlds::real(
+        connections,
+        specs.clone(),
+        &args.connection,
+        &inputs.inventory,
+        environment,
+    )?;
     // The file is read before any host is asked: nothing is worth doing with a bad one.
     believe_snapshots(&prepared, &world).await?;
     let view = observe(&world, prepared.needs(), &specs, args.connection.forks).await;

@@ -7,13 +7,12 @@ use runbook_model::event::Record;
 use runbook_model::host::HostName;
 use runbook_model::plan::Plan;
 use runbook_report::run::replay;
-use runbook_run::world::World;
-use runbook_run::{Options, RunState, RunsDir, resume, rollback};
+use runbook_run::{Options, RunState, RunsDir, lock_hosts, resume, rollback, unlock as give_back};
 use runbook_world::RealWorld;
 use serde_json::json;
 
 use super::{Ended, print, print_json};
-use crate::args::{Format, RunArgs, RunsArgs, ShowArgs};
+use crate::args::{Format, ResumeArgs, RunArgs, RunsArgs, ShowArgs};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
@@ -115,24 +114,36 @@ fn world_of(
         connections,
         plan.members.clone(),
         &args.connection,
+        &inventory,
         environment,
     )
 }
 
 /// Goes on with a run.
-pub fn go_on(args: &RunArgs, environment: &Environment) -> Ended {
-    again(args, environment, false)
+pub fn go_on(args: &ResumeArgs, environment: &Environment) -> Ended {
+    let repeat = args.repeat_unknown;
+    again(&args.run, environment, Again::Resume { repeat })
 }
 
 /// Undoes a run.
 pub fn undo(args: &RunArgs, environment: &Environment) -> Ended {
-    again(args, environment, true)
+    again(args, environment, Again::Rollback)
 }
 
-fn again(args: &RunArgs, environment: &Environment, back: bool) -> Ended {
+/// What is to become of a run that stopped.
+#[derive(Clone, Copy)]
+enum Again {
+    /// It goes on; `repeat`: what is unknown is done again.
+    Resume {
+        repeat: bool,
+    },
+    Rollback,
+}
+
+fn again(args: &RunArgs, environment: &Environment, again: Again) -> Ended {
     let runs = runs_dir(environment);
     let run = named(&args.run, &runs)?;
-    let (journal, records) = runs.open(&run).map_err(bad)?;
+    let (journal, records) = runs.open(&run).map_err(|e| Failure::journal(&e))?;
     let plan = plan_of(&records)?;
     let world = world_of(&plan, args, environment)?;
     worlds::run(async {
@@ -149,15 +160,14 @@ fn again(args: &RunArgs, environment: &Environment, back: bool) -> Ended {
                     events,
                     stop,
                     local_lock: Some(runs),
-                    repeat_unknown: false,
+                    repeat_unknown: matches!(again, Again::Resume { repeat: true }),
                 };
                 let journal = Box::new(journal);
                 let records = &records;
                 async move {
-                    if back {
-                        rollback(world, journal, records, options).await
-                    } else {
-                        resume(world, journal, records, options).await
+                    match again {
+                        Again::Rollback => rollback(world, journal, records, options).await,
+                        Again::Resume { .. } => resume(world, journal, records, options).await,
                     }
                 }
             },
@@ -170,26 +180,25 @@ fn again(args: &RunArgs, environment: &Environment, back: bool) -> Ended {
 pub fn unlock(args: &RunArgs, environment: &Environment) -> Ended {
     let runs = runs_dir(environment);
     let run = named(&args.run, &runs)?;
-    let plan = plan_of(&runs.read(&run).map_err(bad)?)?;
+    // Held to the end: a process that carries the run on keeps its lock.
+    let (_journal, records) = runs.open(&run).map_err(|e| Failure::journal(&e))?;
+    let plan = plan_of(&records)?;
     let world = world_of(&plan, args, environment)?;
-    let hosts: BTreeSet<HostName> = plan
-        .members
-        .keys()
-        .chain(plan.targets.values().flatten())
-        .cloned()
-        .collect();
     worlds::run(async {
-        let mut failed = Vec::new();
-        for host in &hosts {
-            match world.unlock(host, &plan.cluster, &run).await {
-                Ok(()) => eprintln!("{host}: not locked by {run} any more"),
-                Err(error) => failed.push(error.to_string()),
-            }
+        let freed = give_back(&world, &plan).await;
+        for host in &freed {
+            eprintln!("{host}: not locked by {run} any more");
         }
-        if failed.is_empty() {
-            Ok(exit::OK)
-        } else {
-            Err(Failure::say(exit::UNREACHABLE, failed.join("\n"), None))
+        let mut left = lock_hosts(&plan);
+        left.retain(|host| !freed.contains(host));
+        if left.is_empty() {
+            return Ok(exit::OK);
         }
+        let left: Vec<_> = left.iter().map(ToString::to_string).collect();
+        Err(Failure::say(
+            exit::UNREACHABLE,
+            format!("not reached, and perhaps still locked: {}", left.join(", ")),
+            "the same command again frees them once they can be reached".to_owned(),
+        ))
     })
 }

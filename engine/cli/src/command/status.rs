@@ -51,7 +51,13 @@ pub fn status(args: &StatusArgs, environment: &Environment) -> Ended {
     needs.query.timeout_ms = MEMBER_TIMEOUT_MS;
     let connections = connections(&inventory, &hosts, &args.connection)?;
     worlds::run(async {
-        let world = worlds::real(connections, specs.clone(), &args.connection, environment)?;
+        let world = worlds::real(
+            connections,
+            specs.clone(),
+            &args.connection,
+            &inventory,
+            environment,
+        )?;
         let view = observe(&world, &needs, &specs, args.connection.forks).await;
         match args.format {
             Format::Json => print_json(&to_json(&view))?,

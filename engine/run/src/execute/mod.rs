@@ -8,7 +8,7 @@ mod pursue;
 mod settle;
 mod step;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use runbook_model::event::{Event, Record, RunEnd};
@@ -170,6 +170,11 @@ pub async fn rollback<W: World>(
 /// a lock is never broken for its age.
 pub async fn unlock<W: World>(world: &Arc<W>, plan: &Plan) -> Vec<HostName> {
     locks::give_back(world, plan, locks::hosts_of(plan)).await
+}
+
+/// The hosts on which a run of the plan takes the lock.
+pub fn lock_hosts(plan: &Plan) -> BTreeSet<HostName> {
+    locks::hosts_of(plan)
 }
 
 /// What became of one thing to do.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::names::{BadValue, name, path};
 use super::{Context, LOCK, PRELUDE, whole};
-use crate::quote::{word, words};
+use crate::quote::{NulByte, word, words};
 
 const ACTION: &str = include_str!("sh/action.sh");
 const OUTER: &str = include_str!("sh/outer.sh");
@@ -17,6 +17,8 @@ const SERVICE: &str = include_str!("sh/service.sh");
 const DATA_DIR: &str = include_str!("sh/data_dir.sh");
 const SHELL: &str = include_str!("sh/shell.sh");
 const UPLOAD: &str = include_str!("sh/upload.sh");
+const RUNNING: &str = include_str!("sh/running.sh");
+const RECEIPT: &str = include_str!("sh/receipt.sh");
 
 /// Files up to this many bytes are sent without asking whether they are wanted: an answer would take longer.
 pub const SMALL_UPLOAD: u64 = 64 * 1024;
@@ -67,19 +69,51 @@ pub fn check(actions: &[Action]) -> Result<(), (usize, BadValue)> {
     Ok(())
 }
 
+/// A part of an order by the name of its receipt, and what it waits for before it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// What is the same for the same work, and only then.
+    pub name: String,
+    /// Of an undo: the step whose forward order must have ended, and for how many milliseconds that is waited for.
+    pub after: Option<(usize, u64)>,
+}
+
+impl Key {
+    fn assignments(&self) -> Result<String, NulByte> {
+        let (step, wait) = match self.after {
+            Some((step, ms)) => (step.to_string(), ms / 100),
+            None => (String::new(), 0),
+        };
+        let key = word(&self.name)?;
+        Ok(format!("KEY={key}\nSTEP={step}\nWAIT={wait}\n"))
+    }
+}
+
+/// A program that tells what became of a part, and does nothing.
+///
+/// # Errors
+/// A NUL byte in the data.
+pub fn receipt(context: &Context<'_>, key: &Key) -> Result<String, NulByte> {
+    let assignments = context.assignments()?;
+    let key = key.assignments()?;
+    Ok(whole(&format!(
+        "{PRELUDE}{RUNNING}{RECEIPT}{assignments}{key}receipt"
+    )))
+}
+
 /// A program that carries out the actions detached, within the limit, once for the receipt's key.
 ///
 /// # Errors
 /// The index of the action that carries a value that none may carry, and which.
 pub fn detached(
     context: &Context<'_>,
-    key: &str,
+    key: &Key,
     actions: &[(usize, &Action)],
     limit_ms: u64,
 ) -> Result<String, (usize, BadValue)> {
     let first = actions.first().map_or(0, |(at, _)| *at);
     let assignments = context.assignments().map_err(|e| (first, e.into()))?;
-    let key = word(key).map_err(|e| (first, e.into()))?;
+    let key = key.assignments().map_err(|e| (first, e.into()))?;
     let mut needed: Vec<&str> = Vec::new();
     let (mut bodies, mut calls) = (String::new(), String::new());
     for (at, action) in actions {
@@ -99,7 +133,7 @@ pub fn detached(
     );
     let program = word(&program).map_err(|e| (first, e.into()))?;
     Ok(whole(&format!(
-        "{PRELUDE}{LOCK}{LAUNCH}{assignments}KEY={key}\nPROGRAM={program}\nlaunch"
+        "{PRELUDE}{LOCK}{RUNNING}{LAUNCH}{assignments}{key}PROGRAM={program}\nlaunch"
     )))
 }
 
@@ -395,13 +429,13 @@ pub struct Upload<'a> {
 /// As [`detached`].
 pub fn uploads(
     context: &Context<'_>,
-    key: &str,
+    key: &Key,
     files: &[Upload<'_>],
 ) -> Result<String, (usize, BadValue)> {
     let first = files.first().map_or(0, |f| f.index);
     let assignments = context.assignments().map_err(|e| (first, e.into()))?;
-    let key = word(key).map_err(|e| (first, e.into()))?;
-    let mut body = format!("{PRELUDE}{LOCK}{ACTION}{FILES}{UPLOAD}{assignments}KEY={key}\n");
+    let key = key.assignments().map_err(|e| (first, e.into()))?;
+    let mut body = format!("{PRELUDE}{LOCK}{ACTION}{FILES}{RUNNING}{UPLOAD}{assignments}{key}");
     let mut calls = String::new();
     for file in files {
         let arguments = upload_words(file).map_err(|e| (file.index, e))?;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::receipt::{Receipt, broken};
 use super::world::RealWorld;
 use crate::frame::{self, Frames, Piece};
-use crate::program::{self, Context, Part};
+use crate::program::{self, Context, Key, Part};
 use crate::transport::{Channel, Link, LinkError};
 
 /// After the deadline: what ending a program and asking for its receipt may take.
@@ -46,6 +46,23 @@ impl World for RealWorld {
             deadline: Instant::now() + Duration::from_millis(order.timeout_ms),
         };
         work.carry_out().await
+    }
+
+    async fn receipt(
+        &self,
+        host: &HostName,
+        order: &Order,
+    ) -> Result<runbook_run::world::Receipt, HostError> {
+        // Nobody watches a question.
+        let (progress, _) = tokio::sync::mpsc::unbounded_channel();
+        let work = Work {
+            world: self,
+            host,
+            order,
+            progress: &progress,
+            deadline: Instant::now() + Duration::from_millis(order.timeout_ms),
+        };
+        work.told().await
     }
 
     async fn lock(
@@ -104,21 +121,25 @@ impl Work<'_> {
         Ok(outcomes)
     }
 
-    /// The receipt's name: what is the same for the same work, and only then.
-    fn key(&self, part: usize) -> String {
+    pub(super) fn key(&self, part: usize) -> Key {
         let Order {
             step,
             attempt,
             undo,
+            timeout_ms,
             ..
         } = self.order;
+        let after = undo.then_some((*step, *timeout_ms));
         let undo = if *undo { "-undo" } else { "" };
         let part = if part == 0 {
             String::new()
         } else {
             format!(".{part}")
         };
-        format!("{step}-{attempt}{undo}{part}")
+        Key {
+            name: format!("{step}-{attempt}{undo}{part}"),
+            after,
+        }
     }
 
     pub(super) fn context<'a>(&'a self, nonce: &'a str) -> Context<'a> {
@@ -139,7 +160,7 @@ impl Work<'_> {
     }
 
     /// A program that runs on the host whatever becomes of the connection; a lost one is found again by its receipt.
-    async fn detached(&self, key: &str, range: Range<usize>) -> Result<Vec<Outcome>, HostError> {
+    async fn detached(&self, key: &Key, range: Range<usize>) -> Result<Vec<Outcome>, HostError> {
         let link = self.world.shared.link(self.host)?;
         let nonce = self.nonce()?;
         let numbered: Vec<(usize, &Action)> = range
@@ -204,7 +225,7 @@ impl Work<'_> {
     }
 
     /// Reads records until the last, or until the stream ends.
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         link: &Link,
         mut channel: Channel,
@@ -278,7 +299,7 @@ impl Work<'_> {
     }
 }
 
-enum Followed {
+pub(super) enum Followed {
     Complete,
     /// The shell ended before our program said a word.
     NeverBegan(HostError),

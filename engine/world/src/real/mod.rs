@@ -7,6 +7,7 @@ mod lock;
 mod observe;
 mod receipt;
 mod snapshot;
+mod told;
 mod upload;
 mod world;
 

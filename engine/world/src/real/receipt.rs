@@ -102,9 +102,23 @@ pub async fn broken(host: &HostName, channel: &mut Channel, noise: &str) -> Host
     }
 }
 
+/// Where an order stands that was asked after.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    /// There is a receipt, or it is being written.
+    #[default]
+    Told,
+    /// It was never begun.
+    Never,
+    /// It still runs.
+    Running,
+}
+
 /// An order's records so far.
 #[derive(Debug, Default)]
 pub struct Receipt {
+    /// Where it stands.
+    pub standing: Standing,
     begun: BTreeSet<usize>,
     /// By action: the status of its shell.
     ended: BTreeMap<usize, i32>,
@@ -166,6 +180,8 @@ impl Receipt {
                 self.reason = number(1).map(|at| (at, status, String::new()));
                 self.in_reason = true;
             }
+            "never" => self.standing = Standing::Never,
+            "running" => self.standing = Standing::Running,
             "stopped" => (self.stopped, self.current) = (true, None),
             "fenced" => self.fenced = Some(String::new()),
             "error" => self.error = Some(String::new()),

@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 use super::apply::{GRACE, Lost, PAUSE, Watch, Work};
 use super::receipt::broken;
 use crate::frame::{Frames, Piece};
-use crate::program::{self, SMALL_UPLOAD, Upload};
+use crate::program::{self, Key, SMALL_UPLOAD, Upload};
 use crate::transport::{Channel, Input, LinkError};
 
 const CHUNK: usize = 256 * 1024;
@@ -32,7 +32,7 @@ impl Work<'_> {
     /// Streams files; what is there already is not sent, what broke off is continued.
     pub(super) async fn uploads(
         &self,
-        key: &str,
+        key: &Key,
         range: Range<usize>,
     ) -> Result<Vec<Outcome>, HostError> {
         let (sources, bad) = self.sources(range.clone()).await;
@@ -80,7 +80,7 @@ impl Work<'_> {
 
     async fn send(
         &self,
-        key: &str,
+        key: &Key,
         range: Range<usize>,
         sources: &[Source],
     ) -> Result<Vec<Outcome>, HostError> {

@@ -153,7 +153,10 @@ impl Link {
                 detail: e.to_string(),
             })
         })?;
-        let prompt = match (&self.connection.r#become, &self.settings.become_password) {
+        let prompt = match (
+            &self.connection.r#become,
+            self.settings.sudo_password(&self.host),
+        ) {
             (Some(_), Some(password)) => Some((self.nonce()?, password.clone())),
             _ => None,
         };

@@ -5,6 +5,7 @@ launch() {
   state
   fence
   D=$S/runs/$RUN/$KEY
+  [ -z "$STEP" ] || await_forward
   if [ ! -e "$D/started" ]; then
     umask 077
     fresh=

@@ -5,6 +5,7 @@ begin_uploads() {
   state
   fence
   D=$S/runs/$RUN/$KEY
+  [ -z "$STEP" ] || await_forward
   (umask 077 && mkdir -p "$D") || { frame error; printf '%s' "cannot write in $D"; frame end; exit 0; }
   if [ -e "$D/exit" ]; then
     read -r _ _ _ nonce <"$D/started"
@@ -15,7 +16,8 @@ begin_uploads() {
     frame end
     exit 0
   fi
-  (umask 077 && : >"$D/live")
+  # Should the connection end, its receipt can be read all the same.
+  (umask 077 && printf '%s\n' "$N" >"$D/nonce" && : >"$D/live")
 }
 
 # upload_step INDEX FUNCTION
@@ -49,10 +51,15 @@ put() {
   access "$1" "$3" "$4" "$5"
   must sync -- "$1"
   note_new "$2"
+  # A connection that ends before this is heard must not make it look as if it had been there before.
+  : >"$D/$I.put"
   must mv -fT -- "$1" "$2"
   must sync -- "${2%/*}/"
   changed
 }
+
+# The file is there: by this order, perhaps, over an earlier connection.
+found() { [ ! -e "$D/$I.put" ] || changed; }
 
 # take_small DEST SHA256 SIZE MODE OWNER GROUP: the bytes come whether they are wanted or not.
 take_small() {
@@ -63,6 +70,7 @@ take_small() {
   [ "$(sha256 "$PART")" = "$2" ] || fail "\`$1\` arrived damaged"
   if [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sha256 "$1")" = "$2" ]; then
     rm -f -- "$PART"
+    found
     access "$1" "$4" "$5" "$6"
   else
     put "$PART" "$1" "$4" "$5" "$6"
@@ -73,6 +81,7 @@ take_small() {
 take_large() {
   if [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c %s -- "$1")" = "$3" ] && [ "$(digest <"$1")" = "$2" ]; then
     frame have "$I"
+    found
     access "$1" "$4" "$5" "$6"
     return
   fi
