@@ -233,8 +233,8 @@ pub static VERBS: &[VerbRow] = &[
             ),
             maybe(at(
                 "enabled",
-                ArgumentType::Word(&["enabled"]),
-                "it starts at boot as well",
+                ArgumentType::Word(&["enabled", "disabled"]),
+                "whether it starts at boot as well; as it was, where left out",
             )),
         ],
         effects: &[Effect::StopsVoter, Effect::StartsMember],

@@ -89,7 +89,8 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
             run_dir: m.run_dir(),
         });
     // A plain process has nobody who would start it at boot.
-    let enabled = (call.text("enabled")?.is_some() && process.is_none()).then_some(true);
+    let enabled = call.text("enabled")?.map(|word| word == "enabled");
+    let enabled = enabled.filter(|_| process.is_none());
     let wait_s = (site.timeout_ms / 1000).clamp(*WAIT_S.start(), *WAIT_S.end());
     let to = |state, enabled| Action::Service {
         unit: unit.name.clone(),
@@ -166,8 +167,10 @@ fn change(
         (ServiceState::Restarted, _) => parts.push(format!("{from} -> restarted")),
         _ => {}
     }
-    if enabled == Some(true) && !found.enabled {
-        parts.push("starts at boot".to_owned());
+    match enabled.filter(|wanted| *wanted != found.enabled) {
+        Some(true) => parts.push("starts at boot".to_owned()),
+        Some(false) => parts.push("no longer starts at boot".to_owned()),
+        None => {}
     }
     if !parts.is_empty() {
         changes(parts.join(", "))
@@ -182,7 +185,9 @@ fn undo(
     state: ServiceState,
     enabled: Option<bool>,
 ) -> Option<(ServiceState, Option<bool>)> {
-    let boot = (enabled == Some(true) && !before.enabled).then_some(false);
+    let boot = enabled
+        .filter(|wanted| *wanted != before.enabled)
+        .map(|_| before.enabled);
     match (state, before.is_running()) {
         // The service was away for a moment; it is back, and nothing is left to undo.
         (ServiceState::Restarted, true) => None,
