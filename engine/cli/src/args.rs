@@ -157,6 +157,20 @@ pub struct ExecArgs {
     /// How progress is shown; `human` becomes `plain` where there is no terminal
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,
+    /// Short for `--output quiet`
+    #[arg(short, long, conflicts_with = "output")]
+    pub quiet: bool,
+}
+
+impl ExecArgs {
+    /// The form of progress that was asked for.
+    pub const fn shown(&self) -> Output {
+        if self.quiet {
+            Output::Quiet
+        } else {
+            self.output
+        }
+    }
 }
 
 /// `plan`.
@@ -179,8 +193,10 @@ pub struct PlanArgs {
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// A live view on a terminal
+    /// The plan, then a live view on a terminal
     Human,
+    /// One line a finished step, then how it ended
+    Quiet,
     /// One timestamped line an event
     Plain,
     /// One JSON object an event, on standard output

@@ -25,6 +25,35 @@ pub fn read(args: &InventoryArgs) -> Result<Inventory, Failure> {
         .map_err(|errors| Failure::all(exit::BAD_INPUT, errors.into_problems()))
 }
 
+/// What a command given next needs to reach the same hosts in the same way: these flags, quoted for a shell.
+pub fn again(inventory: &InventoryArgs, connection: &ConnectionArgs) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for name in &inventory.inventory {
+        words.extend(["-i".to_owned(), quoted(name)]);
+    }
+    for (flag, value) in [
+        ("-u", &connection.user),
+        ("--private-key", &connection.private_key),
+    ] {
+        if let Some(value) = value {
+            words.extend([flag.to_owned(), quoted(value)]);
+        }
+    }
+    words.extend(connection.r#become.then(|| "-b".to_owned()));
+    words.extend(connection.ask_become_pass.then(|| "-K".to_owned()));
+    words.iter().map(|word| format!(" {word}")).collect()
+}
+
+/// A word as a shell reads it back.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:@%+=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
 /// Shows what is doubtful about the inventory and about these of its hosts, each once.
 pub fn advise(inventory: &Inventory, hosts: &[HostName], environment: &Environment) {
     let advice = inventory.advice(hosts);

@@ -27,10 +27,10 @@ pub fn run_id(runbook: &str) -> String {
 pub fn confirmation(yes: bool, cluster: &str, progress: Progress) -> Confirm {
     let cluster = cluster.to_owned();
     Arc::new(move |prompt: &str| {
-        yes || progress.ask(|| {
+        yes || progress.confirm(prompt, || {
             eprint!(
                 "\n{}\nType the cluster's name ({cluster}) to go on, anything else to stop: ",
-                runbook_report::text::escape(prompt)
+                runbook_report::text::wrap(&runbook_report::text::escape(prompt), 80, "")
             );
             let _ = std::io::stderr().flush();
             let mut answer = String::new();

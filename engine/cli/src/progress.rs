@@ -3,21 +3,26 @@
 use std::sync::{Arc, Mutex};
 
 use runbook_model::event::Event;
-use runbook_report::run::{Live, Tracker, json_line, plain_line, summary};
+use runbook_report::run::{Live, Tracker, finished_step, json_line, plain_line, summary};
 use runbook_report::style::Style;
 
 use crate::args::Output;
 use crate::environment::Environment;
 
+/// Looks, 5 ms apart, for the steps before a question to be shown.
+const CATCHING_UP: usize = 100;
+
 enum Form {
     Live(Live),
     Plain,
+    Steps,
     Jsonl,
 }
 
 struct Shown {
     tracker: Tracker,
     form: Form,
+    again: String,
 }
 
 /// A view of a run, shared between the events' reader and whoever asks the operator.
@@ -25,9 +30,10 @@ struct Shown {
 pub struct Progress(Arc<Mutex<Shown>>);
 
 impl Progress {
-    /// A view in the form asked for; a live one needs a terminal.
-    pub fn new(output: Output, environment: &Environment) -> Self {
+    /// A view in the form asked for; a live one needs a terminal. `again` ends the commands that are proposed at the end.
+    pub fn new(output: Output, again: String, environment: &Environment) -> Self {
         let form = match output {
+            Output::Quiet => Form::Steps,
             Output::Human if environment.stderr_is_terminal => {
                 Form::Live(Live::new(environment.stderr))
             }
@@ -37,6 +43,7 @@ impl Progress {
         Self(Arc::new(Mutex::new(Shown {
             tracker: Tracker::default(),
             form,
+            again,
         })))
     }
 
@@ -56,6 +63,11 @@ impl Progress {
                         eprintln!("{line}");
                     }
                 }
+                Form::Steps => {
+                    if let Event::StepEnded { step, end } = event {
+                        eprintln!("{}", finished_step(*step, *end, &shown.tracker));
+                    }
+                }
                 Form::Jsonl => {
                     if let Ok(line) = json_line(at_ms, event) {
                         println!("{line}");
@@ -65,11 +77,22 @@ impl Progress {
         });
     }
 
+    /// Asks for a confirmation while nothing is drawn, once the steps before it are shown: events come on a thread of their own.
+    pub fn confirm<T>(&self, prompt: &str, question: impl FnOnce() -> T) -> T {
+        for _ in 0..CATCHING_UP {
+            if self.with(|shown| shown.tracker.reached(prompt)) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        self.ask(question)
+    }
+
     /// Asks something while nothing is drawn.
-    pub fn ask<T>(&self, question: impl FnOnce() -> T) -> T {
+    fn ask<T>(&self, question: impl FnOnce() -> T) -> T {
         self.with(|shown| match &shown.form {
             Form::Live(live) => live.suspend(question),
-            Form::Plain | Form::Jsonl => question(),
+            Form::Plain | Form::Steps | Form::Jsonl => question(),
         })
     }
 
@@ -79,7 +102,7 @@ impl Progress {
             if let Form::Live(live) = &mut shown.form {
                 live.finish();
             }
-            eprint!("{}", summary(&shown.tracker, now_ms, style));
+            eprint!("{}", summary(&shown.tracker, now_ms, style, &shown.again));
         });
     }
 

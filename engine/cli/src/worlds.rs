@@ -51,9 +51,9 @@ pub fn real(
     Ok(Arc::new(RealWorld::new(settings)))
 }
 
-/// Starts a run and sees it through: shows its events, hands it the operator's wish to stop, tells how it ended.
+/// Starts a run and sees it through: shows its events in the form asked for (`again` ends the commands proposed last), hands it the operator's wish to stop, tells how it ended.
 pub async fn drive<F, Run>(
-    output: Output,
+    (output, again): (Output, String),
     environment: &Environment,
     before: Vec<Record>,
     start: F,
@@ -62,7 +62,7 @@ where
     F: FnOnce(UnboundedSender<(i64, Event)>, StopSignal, Progress) -> Run,
     Run: Future<Output = Result<Finished, RunError>>,
 {
-    let progress = Progress::new(output, environment);
+    let progress = Progress::new(output, again, environment);
     for record in &before {
         progress.catch_up(record.at_ms, &record.event);
     }

@@ -1,15 +1,16 @@
 //! The state of a cluster: a table for people, JSON in etcdctl's terms for programs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::Table;
 use runbook_model::cluster::{MemberProbe, MemberStatus, SilentCause};
 use runbook_model::host::HostName;
-use runbook_model::quorum::{Quorum, fault_tolerance, quorum};
+use runbook_model::quorum::{Quorum, quorum};
 use runbook_model::units::bytes;
 use runbook_model::view::View;
 use serde_json::{Value, json};
 
+use crate::plan::hosts;
 use crate::style::Style;
 use crate::text::escape;
 
@@ -20,23 +21,31 @@ const CERTIFICATE_SOON_DAYS: i64 = 30;
 
 /// Members as a table, then what it means in words.
 pub fn table(view: &View, style: Style) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(comfy_table::presets::UTF8_BORDERS_ONLY)
-        .set_header([
-            "MEMBER", "ID", "STATE", "ROLE", "VERSION", "DB", "IN USE", "QUOTA", "REVISION", "LAG",
-            "CERT",
-        ]);
     let top = view
         .cluster
         .serving()
         .map(|(_, s)| s.raft_applied_index)
         .max()
         .unwrap_or(0);
-    for (host, probe) in &view.cluster.members {
-        table.add_row(row(host, probe, view, top));
+    let rows: Vec<Vec<String>> = view
+        .cluster
+        .members
+        .iter()
+        .map(|(host, probe)| row(host, probe, view, top))
+        .collect();
+    let mut left_out: Vec<usize> = Vec::new();
+    let mut drawn = draw(&rows, &left_out);
+    for column in LEAVES_FIRST {
+        if drawn
+            .lines()
+            .all(|line| console::measure_text_width(line) <= style.width)
+        {
+            break;
+        }
+        left_out.push(column);
+        drawn = draw(&rows, &left_out);
     }
-    let mut out = format!("{table}\n");
+    let mut out = drawn;
     for line in words(view) {
         out += &match line {
             Line::Well(text) => format!("{}\n", style.good(text)),
@@ -47,6 +56,36 @@ pub fn table(view: &View, style: Style) -> String {
     out
 }
 
+const COLUMNS: [&str; 11] = [
+    "MEMBER", "ID", "STATE", "ROLE", "VERSION", "DB", "IN USE", "QUOTA", "REVISION", "LAG", "CERT",
+];
+/// Columns that a narrow window goes without, in this order: in use, id, version.
+const LEAVES_FIRST: [usize; 3] = [6, 1, 4];
+
+fn draw(rows: &[Vec<String>], left_out: &[usize]) -> String {
+    let kept = |cells: Vec<String>| -> Vec<String> {
+        let cells = cells.into_iter().enumerate();
+        cells
+            .filter(|(i, _)| !left_out.contains(i))
+            .map(|(_, cell)| cell)
+            .collect()
+    };
+    let mut table = Table::new();
+    table
+        .load_style(comfy_table::presets::NOTHING)
+        .set_header(kept(COLUMNS.map(str::to_owned).to_vec()));
+    for cells in rows {
+        table.add_row(kept(cells.clone()));
+    }
+    let lines = table.lines().map(|line| {
+        format!(
+            "{}\n",
+            line.trim_end().strip_prefix(' ').unwrap_or_default()
+        )
+    });
+    lines.collect()
+}
+
 fn row(host: &HostName, probe: &MemberProbe, view: &View, top: u64) -> Vec<String> {
     let quota = view
         .specs
@@ -55,7 +94,7 @@ fn row(host: &HostName, probe: &MemberProbe, view: &View, top: u64) -> Vec<Strin
         .unwrap_or(DEFAULT_QUOTA);
     match probe {
         MemberProbe::Serving(s) => vec![
-            host.to_string(),
+            escape(host.as_str()),
             format!("{:x}", s.member_id),
             if s.leader == 0 {
                 "no leader".into()
@@ -74,11 +113,14 @@ fn row(host: &HostName, probe: &MemberProbe, view: &View, top: u64) -> Vec<Strin
             top.saturating_sub(s.raft_applied_index).to_string(),
             s.certificate_not_after.map_or_else(
                 || "-".into(),
-                |end| format!("{} d", (end - view.now) / 86_400),
+                |end| match end - view.now {
+                    left if left <= 0 => "ENDED".into(),
+                    left => format!("{} d", left / 86_400),
+                },
             ),
         ],
         MemberProbe::Silent { cause, .. } => {
-            let mut cells = vec![host.to_string(), "-".into(), silent(*cause).into()];
+            let mut cells = vec![escape(host.as_str()), "-".into(), silent(*cause).into()];
             cells.extend(std::iter::repeat_n("-".to_owned(), 8));
             cells
         }
@@ -88,6 +130,8 @@ fn row(host: &HostName, probe: &MemberProbe, view: &View, top: u64) -> Vec<Strin
 const fn role(status: &MemberStatus) -> &'static str {
     if status.is_learner {
         "learner"
+    } else if status.leader == 0 {
+        "-"
     } else if status.leader == status.member_id {
         "leader"
     } else {
@@ -113,15 +157,16 @@ enum Line {
 }
 
 fn words(view: &View) -> Vec<Line> {
-    let mut lines = vec![quorum_line(view.cluster.quorum(view.cluster.members.len()))];
     let ids: BTreeSet<u64> = view.cluster.serving().map(|(_, s)| s.cluster_id).collect();
-    if ids.len() > 1 {
+    let mut lines = vec![if ids.len() > 1 {
         let shown: Vec<_> = ids.iter().map(|id| format!("{id:x}")).collect();
-        lines.push(Line::Wrong(format!(
-            "members belong to DIFFERENT clusters: {}",
+        Line::Wrong(format!(
+            "members belong to DIFFERENT clusters: {}; no quorum can be counted over them",
             shown.join(", ")
-        )));
-    }
+        ))
+    } else {
+        quorum_line(view.cluster.quorum(view.cluster.members.len()))
+    }];
     for (host, probe) in &view.cluster.members {
         if let MemberProbe::Silent { detail, .. } = probe {
             let service = view
@@ -146,32 +191,70 @@ fn words(view: &View) -> Vec<Line> {
             )));
         }
     }
+    lines.extend(own_words(view));
+    lines.extend(strangers(view));
+    lines
+}
+
+/// What members say of themselves: alarms and errors, each once, learners, certificates.
+fn own_words(view: &View) -> Vec<Line> {
+    let mut lines = Vec::new();
     let mut alarms = BTreeSet::new();
+    let mut errors: BTreeMap<&str, Vec<&HostName>> = BTreeMap::new();
     for (host, status) in view.cluster.serving() {
-        alarms.extend(
-            status
-                .alarms
-                .iter()
-                .map(|a| format!("alarm {} on member {:x}", escape(&a.kind), a.member_id)),
-        );
-        lines.extend(
-            status
-                .errors
-                .iter()
-                .map(|e| Line::Wrong(format!("{host} reports: {}", escape(e)))),
-        );
-        if let Some(end) = status
-            .certificate_not_after
-            .filter(|end| (end - view.now) / 86_400 < CERTIFICATE_SOON_DAYS)
-        {
-            lines.push(Line::Wrong(format!(
-                "{host}: certificate ends in {} days",
-                (end - view.now) / 86_400
+        alarms.extend(status.alarms.iter().map(|a| (a.kind.as_str(), a.member_id)));
+        // An alarm has a line of its own.
+        let told = |e: &str| status.alarms.iter().any(|a| e.contains(&a.kind));
+        for error in status.errors.iter().filter(|e| !told(e)) {
+            errors.entry(error).or_default().push(host);
+        }
+        if status.is_learner {
+            lines.push(Line::Note(format!(
+                "{}: a learner, it has no vote",
+                escape(host.as_str())
             )));
         }
+        let left = status
+            .certificate_not_after
+            .map(|end| (end - view.now, (end - view.now) / 86_400));
+        match left {
+            Some((..=0, days)) => lines.push(Line::Wrong(format!(
+                "{}: certificate ENDED {} days ago",
+                escape(host.as_str()),
+                -days
+            ))),
+            Some((_, days @ ..CERTIFICATE_SOON_DAYS)) => lines.push(Line::Wrong(format!(
+                "{}: certificate ends in {days} days",
+                escape(host.as_str())
+            ))),
+            _ => {}
+        }
     }
-    lines.extend(alarms.into_iter().map(Line::Wrong));
-    lines.extend(strangers(view));
+    for (kind, id) in alarms {
+        let name = view.cluster.serving().find(|(_, s)| s.member_id == id);
+        let name = name.map_or_else(
+            || format!("member {id:x}"),
+            |(host, _)| escape(host.as_str()),
+        );
+        let means = match kind {
+            "NOSPACE" => "; writes are refused until there is room and the alarm is disarmed",
+            "CORRUPT" => {
+                "; its data differs from the others': do not disarm it, replace the member"
+            }
+            _ => "",
+        };
+        lines.push(Line::Wrong(format!(
+            "alarm {} on {name}{means}",
+            escape(kind)
+        )));
+    }
+    for (error, names) in errors {
+        lines.push(Line::Wrong(format!(
+            "{} reports: {}",
+            hosts(&names),
+            escape(error)
+        )));
+    }
     lines
 }
 
@@ -189,18 +272,17 @@ fn quorum_line(seen: Quorum) -> Line {
             "{of}: quorum needs {needed}, {} may fail{}",
             seen.can_lose(),
             if seen.voters.is_multiple_of(2) {
-                "; an even count tolerates no more than one member fewer"
+                "; one member fewer would tolerate as many failures"
             } else {
                 ""
             }
         ))
     } else {
-        Line::Note(format!(
-            "{of}: quorum holds ({needed} needed), {} more may fail of the {} that a whole cluster of {} tolerates",
-            seen.can_lose(),
-            fault_tolerance(seen.voters),
-            seen.voters
-        ))
+        let more = match seen.can_lose() {
+            0 => "but no further member may fail".to_owned(),
+            n => format!("{n} more may fail"),
+        };
+        Line::Note(format!("{of}: quorum holds ({needed} needed), {more}"))
     }
 }
 

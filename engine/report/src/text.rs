@@ -36,9 +36,43 @@ pub fn indent(text: &str, by: &str) -> String {
     text.lines().map(|line| format!("{by}{line}\n")).collect()
 }
 
+/// Breaks at blanks so that no line is wider than `width` columns, where words allow; lines after the first begin with `by`.
+/// Colours in `text` do not count.
+pub fn wrap(text: &str, width: usize, by: &str) -> String {
+    let mut out = String::new();
+    let mut used = 0;
+    for (index, word) in text.split(' ').enumerate() {
+        let wide = console::measure_text_width(word);
+        if index > 0 && wide > 0 && used + 1 + wide > width && used > by.len() {
+            out.push('\n');
+            out.push_str(by);
+            used = by.len();
+        } else if index > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += wide;
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{escape, one_line};
+    use super::{escape, one_line, wrap};
+
+    #[test]
+    fn wraps_at_blanks_by_columns() {
+        assert_eq!(
+            wrap("  ~ write 日本 abc", 12, "    "),
+            "  ~ write\n    日本 abc"
+        );
+        assert_eq!(
+            wrap("averyverylongword b", 5, "  "),
+            "averyverylongword\n  b"
+        );
+        assert_eq!(wrap("short", 80, "  "), "short");
+    }
 
     #[test]
     fn escapes_what_would_drive_a_terminal() {

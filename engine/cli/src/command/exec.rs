@@ -9,7 +9,7 @@ use runbook_model::facts::HostError;
 use runbook_model::plan::{Plan, PlanItem};
 use runbook_model::view::View;
 use runbook_plan::{LocalFiles, Prepared, Request, plan, prepare};
-use runbook_report::plan::{human, json, markdown, readiness};
+use runbook_report::plan::{human, json, markdown, readiness, refused};
 use runbook_run::{Options, RunsDir, execute, observe};
 use runbook_world::RealWorld;
 
@@ -60,24 +60,20 @@ pub fn exec(args: &ExecArgs, environment: &Environment) -> Ended {
     }
     worlds::run(async {
         let planned = planned(&args.what, args.dry_run, environment).await?;
-        let shown = human(&planned.plan, environment.stdout, args.what.diff);
         if args.dry_run {
-            print(&shown)?;
+            print(&human(&planned.plan, environment.stdout, args.what.diff))?;
             return Ok(judged(&planned));
         }
         let code = judged(&planned);
         if code != exit::OK {
-            eprint!(
-                "{}",
-                human(&planned.plan, environment.stderr, args.what.diff)
-            );
+            eprint!("{}", refused(&planned.plan, environment.stderr));
             return Err(refusal(&planned, code));
         }
         if let Some(reason) = &planned.plan.converged {
             eprintln!("{} {reason}", environment.stderr.good("Nothing to do:"));
             return Ok(exit::OK);
         }
-        if args.output == Output::Human {
+        if args.shown() == Output::Human {
             eprint!(
                 "{}",
                 human(&planned.plan, environment.stderr, args.what.diff)
@@ -106,8 +102,9 @@ async fn carry_out(args: &ExecArgs, planned: Planned, environment: &Environment)
         .create(&plan.run)
         .map_err(|error| Failure::journal(&error))?;
     let cluster = plan.cluster.clone();
+    let again = inventories::again(&args.what.inventory, &args.what.connection);
     drive(
-        args.output,
+        (args.shown(), again),
         environment,
         Vec::new(),
         move |events, stop, progress| {
@@ -248,7 +245,7 @@ fn refusal(planned: &Planned, code: u8) -> Failure {
     Failure::say(
         code,
         format!("refused by {refusing}; nothing was changed"),
-        None,
+        "--dry-run shows the whole plan".to_owned(),
     )
 }
 

@@ -16,7 +16,7 @@ use crate::args::{Format, ResumeArgs, RunArgs, RunsArgs, ShowArgs};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
-use crate::inventories::{connections, read};
+use crate::inventories::{self, connections, read};
 use crate::operator::confirmation;
 use crate::worlds::{self, drive};
 
@@ -148,8 +148,9 @@ fn again(args: &RunArgs, environment: &Environment, again: Again) -> Ended {
     let world = world_of(&plan, args, environment)?;
     worlds::run(async {
         let before = records.clone();
+        let flags = inventories::again(&args.inventory, &args.connection);
         drive(
-            args.output,
+            (args.output, flags),
             environment,
             before,
             |events, stop, progress| {

@@ -5,10 +5,11 @@ use runbook_model::host::HostName;
 use runbook_model::plan::{Change, OnFailure, Plan, PlanItem, PlanStep, PlannedGuard, Strategy};
 use runbook_model::quorum::Quorum;
 
+use super::line::{Line, lines};
 use super::verdict::{readiness, stops};
-use super::{effect, hosts, lines, quorum_words, sign};
+use super::{hosts, quorum_words, sign};
 use crate::style::Style;
-use crate::text::{escape, indent, pad};
+use crate::text::{escape, indent, pad, wrap};
 
 /// The whole plan; with `diff`, files that change are shown as unified diffs.
 pub fn human(plan: &Plan, style: Style, diff: bool) -> String {
@@ -43,7 +44,8 @@ pub fn human(plan: &Plan, style: Style, diff: bool) -> String {
                 out += &format!("{}\n", style.warn("OUTAGE ends"));
             }
             PlanItem::Confirm { prompt } => {
-                out += &format!("{depth}{} {}\n", style.warn("CONFIRM:"), escape(prompt));
+                let text = format!("{depth}{} {}", style.warn("CONFIRM:"), escape(prompt));
+                out += &(wrap(&text, style.width, "         ") + "\n");
             }
             PlanItem::Irreversible { prompt } => {
                 out += &format!(
@@ -59,7 +61,12 @@ pub fn human(plan: &Plan, style: Style, diff: bool) -> String {
 }
 
 fn head(plan: &Plan, style: Style) -> String {
-    let mut out = format!("{}  {}\n", style.bold(&plan.runbook), escape(&plan.about));
+    let title = format!(
+        "{}  {}",
+        style.bold(escape(&plan.runbook)),
+        escape(&plan.about)
+    );
+    let mut out = wrap(&title, style.width, "  ") + "\n";
     let names: Vec<&HostName> = plan.members.keys().collect();
     out += &format!(
         "  cluster     {} ({})\n",
@@ -72,11 +79,13 @@ fn head(plan: &Plan, style: Style) -> String {
             "  {} {}  {}\n",
             pad(&p.name, 11),
             escape(&p.value),
-            style.dim(format!("({})", p.from))
+            style.dim(format!("({})", escape(&p.from)))
         );
     }
     for warning in &plan.warnings {
-        out += &format!("  {} {}\n", style.warn("warning:"), escape(warning));
+        let text = format!("  {} {}", style.warn("warning:"), escape(warning));
+        out += &wrap(&text, style.width, "           ");
+        out.push('\n');
     }
     out
 }
@@ -91,15 +100,26 @@ fn guard(guard: &PlannedGuard, style: Style, depth: &str) -> String {
         (None, false) => ("require", String::new()),
     };
     let mark = match &guard.verdict {
-        Verdict::Holds { .. } => style.good("ok     "),
-        Verdict::Violated { .. } if guard.warn_only => style.warn("warns  "),
+        // What comes true in the run alone is no finding of the plan.
+        _ if guard.within_ms.is_some() => style.dim("later     "),
+        Verdict::Holds { .. } => style.good("ok        "),
+        Verdict::Violated { .. } if guard.warn_only => style.warn("warns     "),
         Verdict::Violated { .. } if guard.overridden.is_some() => style.warn("OVERRIDDEN"),
-        Verdict::Violated { .. } => style.bad("REFUSES"),
-        Verdict::Unknown { .. } => style.warn("unknown"),
+        Verdict::Violated { .. } => style.bad("REFUSES   "),
+        Verdict::Unknown { .. } => style.bad("UNKNOWN   "),
     };
-    let mut out = format!("{depth}{mark} {word} {}{within}\n", escape(&guard.text));
-    let under = format!("{depth}        ");
-    out += &indent(&style.dim(escape(guard.verdict.text())), &under);
+    let under = format!("{depth}           ");
+    let seen = escape(guard.verdict.text()).replace('\n', " ");
+    let mut out = wrap(
+        &format!(
+            "{depth}{mark} {word} {}{within}: {}",
+            escape(&guard.text),
+            style.dim(seen)
+        ),
+        style.width,
+        &under,
+    );
+    out.push('\n');
     if stops(guard) && guard.within_ms.is_none() {
         if let Some(text) = &guard.otherwise {
             out += &indent(&escape(text), &under);
@@ -118,13 +138,12 @@ fn guard(guard: &PlannedGuard, style: Style, depth: &str) -> String {
         }
     }
     if let Some(reason) = &guard.overridden {
-        out += &format!("{under}overridden: {}\n", escape(reason));
+        out += &format!("{under}because: {}\n", escape(reason));
     }
     out
 }
 
 fn step(step: &PlanStep, style: Style, depth: &str, before: Quorum, diff: bool) -> String {
-    let names: Vec<&HostName> = step.work.iter().map(|w| &w.host).collect();
     let title = style.bold(escape(&step.title));
     let mut out = format!(
         "{depth}{:>2}. {title}  {}\n",
@@ -139,31 +158,21 @@ fn step(step: &PlanStep, style: Style, depth: &str, before: Quorum, diff: bool) 
         out += &guard(g, style, &depth);
     }
     for line in lines(step) {
-        let on = if line.hosts.len() == names.len() && names.len() > 1 {
-            format!("all {}", names.len())
-        } else {
-            hosts(&line.hosts)
-        };
-        let text = format!(
-            "{} {}",
-            sign(&line.action.change),
-            escape(&line.action.summary)
-        );
+        let text = format!("{} {}", sign(&line.action.change), escape(&line.what));
         let text = match line.action.change {
             Change::None { .. } | Change::Reads => style.dim(text),
             Change::Changes { .. } => style.warn(text),
             Change::Unknown { .. } | Change::Opaque => style.bad(text),
         };
-        let after = format!("{}  [{on}]", escape(effect(&line.action.change)));
-        out += &format!("{depth}{text}: {}\n", style.dim(after));
-        if let (
-            true,
-            Change::Changes {
-                diff: Some(diff), ..
-            },
-        ) = (diff, &line.action.change)
-        {
-            out += &diff_lines(diff, style, &format!("{depth}    "));
+        let after = style.dim(format!("{}  [{}]", escape(&line.effect), line.on(step)));
+        out += &wrap(
+            &format!("{depth}{text}: {after}"),
+            style.width,
+            &format!("{depth}    "),
+        );
+        out.push('\n');
+        if diff {
+            out += &diffs(&line, style, &format!("{depth}    "));
         }
     }
     for g in &step.ensures {
@@ -197,6 +206,24 @@ pub(super) fn order(step: &PlanStep) -> String {
     )
 }
 
+/// Each host's diff; one alone where all are the same.
+fn diffs(line: &Line<'_>, style: Style, depth: &str) -> String {
+    let alike = line.diffs.windows(2).all(|pair| pair[0].1 == pair[1].1);
+    let shown = if alike {
+        line.diffs.len().min(1)
+    } else {
+        line.diffs.len()
+    };
+    let mut out = String::new();
+    for (host, diff) in &line.diffs[..shown] {
+        if shown > 1 {
+            out += &format!("{depth}on {}:\n", escape(host.as_str()));
+        }
+        out += &diff_lines(diff, style, depth);
+    }
+    out
+}
+
 fn diff_lines(diff: &str, style: Style, depth: &str) -> String {
     diff.lines()
         .map(|line| {
@@ -222,13 +249,29 @@ fn tail(plan: &Plan, style: Style) -> String {
         }
     };
     let mut out = format!("\n{} {failure}\n", style.bold("On failure:"));
-    out += &format!("{} {}\n", style.bold("Plan:"), seen.sentence());
-    if !seen.refusing.is_empty() {
-        out += &format!(
-            "{} {}\n",
-            style.bad("It would be REFUSED now by:"),
+    let verdict = if seen.refusing.is_empty() {
+        style.good("every guard that can be asked now holds")
+    } else {
+        style.bad(format!(
+            "REFUSED now by {}",
             escape(&seen.refusing.join(", "))
-        );
-    }
+        ))
+    };
+    let text = format!("{} {}; {verdict}", style.bold("Plan:"), seen.sentence());
+    out += &wrap(&text, style.width, "      ");
+    out.push('\n');
+    out
+}
+
+/// Why a run that was asked for is refused: the head of its plan and the guards that refuse, without the steps.
+pub fn refused(plan: &Plan, style: Style) -> String {
+    let mut out = head(plan, style);
+    out.push('\n');
+    out += &plan
+        .requires
+        .iter()
+        .filter(|g| stops(g))
+        .map(|g| guard(g, style, "  "))
+        .collect::<String>();
     out
 }

@@ -1,11 +1,12 @@
 //! A plan for a pull request or a ticket: verdict first, then what cannot be undone, guards, steps; diffs folded.
 
 use runbook_model::guard::Verdict;
-use runbook_model::plan::{Change, Plan, PlanItem, PlanStep, PlannedGuard};
+use runbook_model::plan::{Plan, PlanItem, PlanStep, PlannedGuard};
 
 use super::human::order;
+use super::line::lines;
 use super::verdict::readiness;
-use super::{effect, hosts, lines, quorum_words, sign};
+use super::{quorum_words, sign};
 use crate::text::escape;
 
 /// The whole plan as GitHub-flavoured Markdown.
@@ -128,18 +129,24 @@ fn step(step: &PlanStep) -> String {
         );
     }
     for line in lines(step) {
-        let what = inline(&line.action.summary);
-        let on = prose(&hosts(&line.hosts));
         out += &format!(
-            "   - `{}` {what}: {} ({on})\n",
+            "   - `{}` {}: {} ({})\n",
             sign(&line.action.change),
-            prose(effect(&line.action.change))
+            prose(&line.what),
+            prose(&line.effect),
+            prose(&line.on(step))
         );
-        if let Change::Changes {
-            diff: Some(diff), ..
-        } = &line.action.change
-        {
-            out += &folded(diff);
+        let alike = line.diffs.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        for (host, diff) in &line.diffs {
+            let title = if alike {
+                "diff".to_owned()
+            } else {
+                format!("diff on {}", prose(host.as_str()))
+            };
+            out += &folded(&title, diff);
+            if alike {
+                break;
+            }
         }
     }
     for g in &step.ensures {
@@ -149,11 +156,11 @@ fn step(step: &PlanStep) -> String {
 }
 
 /// A diff behind a fold; its fence is longer than any run of backticks in it.
-fn folded(diff: &str) -> String {
+fn folded(title: &str, diff: &str) -> String {
     let longest = diff.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let body = crate::text::indent(&escape(diff), "     ");
     format!(
-        "     <details><summary>diff</summary>\n\n     {fence}diff\n{body}     {fence}\n     </details>\n"
+        "     <details><summary>{title}</summary>\n\n     {fence}diff\n{body}     {fence}\n     </details>\n"
     )
 }

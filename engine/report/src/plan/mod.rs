@@ -1,46 +1,24 @@
 //! A plan, for people and for programs.
 
 mod human;
+mod line;
 mod markdown;
 mod verdict;
 
-pub use human::human;
+pub use human::{human, refused};
+pub(crate) use line::of_any_host;
 pub use markdown::markdown;
 pub use verdict::{Readiness, readiness};
 
 use runbook_model::host::HostName;
-use runbook_model::plan::{Change, PlanStep, PlannedAction};
+use runbook_model::plan::Change;
 use runbook_model::quorum::{Quorum, quorum};
+
+use crate::text::escape;
 
 /// The plan as JSON: the stored form itself.
 pub fn json(plan: &runbook_model::plan::Plan) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(plan)
-}
-
-/// One line of a step: the same action with the same effect on several hosts.
-struct Line<'a> {
-    action: &'a PlannedAction,
-    hosts: Vec<&'a HostName>,
-}
-
-/// Hosts that get the same line are shown together, in the order of the first.
-fn lines(step: &PlanStep) -> Vec<Line<'_>> {
-    let mut lines: Vec<Line<'_>> = Vec::new();
-    for work in &step.work {
-        for action in &work.actions {
-            let same = lines.iter_mut().find(|line| {
-                line.action.summary == action.summary && line.action.change == action.change
-            });
-            match same {
-                Some(line) if !line.hosts.contains(&&work.host) => line.hosts.push(&work.host),
-                _ => lines.push(Line {
-                    action,
-                    hosts: vec![&work.host],
-                }),
-            }
-        }
-    }
-    lines
 }
 
 /// The sign of a change. Signs stand beside words everywhere: none is needed to understand.
@@ -65,13 +43,18 @@ fn effect(change: &Change) -> &str {
     }
 }
 
-/// `etcd1, etcd2, etcd3`.
+/// `etcd1, etcd2, etcd3`; past six, the first five and how many more.
 pub(crate) fn hosts(names: &[&HostName]) -> String {
-    names
+    let shown = if names.len() > 6 { 5 } else { names.len() };
+    let mut text = names[..shown]
         .iter()
-        .map(|h| h.as_str())
+        .map(|h| escape(h.as_str()))
         .collect::<Vec<_>>()
-        .join(", ")
+        .join(", ");
+    if shown < names.len() {
+        text += &format!(" and {} more", names.len() - shown);
+    }
+    text
 }
 
 /// `3/3 healthy, can lose 1`.

@@ -6,7 +6,7 @@ mod summary;
 mod tracker;
 
 pub use live::Live;
-pub use plain::plain_line;
+pub use plain::{finished_step, plain_line};
 pub use summary::summary;
 pub use tracker::{HostView, StepView, Tracker};
 

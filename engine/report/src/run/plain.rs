@@ -8,7 +8,7 @@ use runbook_model::units::duration;
 
 use super::tracker::Tracker;
 use crate::plan::quorum_words;
-use crate::text::{escape, one_line};
+use crate::text::{escape, one_line, pad};
 
 /// The event as a line, where it is worth one. `tracker` has taken it in already.
 pub fn plain_line(at_ms: i64, event: &Event, tracker: &Tracker) -> Option<String> {
@@ -20,10 +20,11 @@ pub fn plain_line(at_ms: i64, event: &Event, tracker: &Tracker) -> Option<String
 fn words(event: &Event, tracker: &Tracker) -> Option<String> {
     Some(match event {
         Event::RunStarted { plan, operator } => format!(
-            "run {} of {} on cluster {} by {operator}",
-            plan.run,
-            plan.runbook,
-            escape(&plan.cluster)
+            "run {} of {} on cluster {} by {}",
+            escape(&plan.run),
+            escape(&plan.runbook),
+            escape(&plan.cluster),
+            escape(operator)
         ),
         Event::Locked { hosts } => format!(
             "locked on {}",
@@ -51,9 +52,30 @@ fn words(event: &Event, tracker: &Tracker) -> Option<String> {
             )
         }
         Event::StepStarted { step } => {
-            let all = tracker.plan.as_ref().map_or(0, |plan| plan.steps().count());
+            let all = tracker.step_count();
             format!("step {step}/{all} {}", escape(&tracker.title(*step)))
         }
+        Event::StepEnded {
+            step,
+            end: StepEnd::Unchanged,
+        } if tracker.only_reads(*step) => format!("step {step} done"),
+        Event::StepEnded { step, end } => format!("step {step} {}", step_end(*end)),
+        Event::QuorumSeen { quorum } => format!("quorum: {}", quorum_words(*quorum)),
+        Event::Confirmed { prompt } => format!("confirmed: {}", escape(prompt)),
+        Event::IrreversiblePassed => "point of no return passed".to_owned(),
+        Event::StopRequested => "stop requested: running work ends, nothing new starts".to_owned(),
+        Event::RollbackStarted { reason } => format!("rollback: {}", escape(reason)),
+        Event::RunEnded { end } => format!("run {}", run_end(end)),
+        Event::WorkIntended { .. } | Event::WorkEnded { .. } | Event::HostSkipped { .. } => {
+            return work(event, tracker);
+        }
+        Event::ActionStarted { .. } | Event::Output { .. } => return None,
+    })
+}
+
+/// What happens on one host.
+fn work(event: &Event, tracker: &Tracker) -> Option<String> {
+    Some(match event {
         Event::WorkIntended {
             undo: true,
             host,
@@ -66,26 +88,22 @@ fn words(event: &Event, tracker: &Tracker) -> Option<String> {
             format!("  {host}: attempt {attempt}")
         }
         Event::WorkEnded {
+            step,
             host,
             outcomes,
             took_ms,
             ..
         } => {
-            format!("  {host}: {} in {}", ended(outcomes), duration(*took_ms))
+            let words = match ended(outcomes) {
+                words if words == "already so" && tracker.only_reads(*step) => "done".to_owned(),
+                words => words,
+            };
+            format!("  {host}: {words} in {}", duration(*took_ms))
         }
         Event::HostSkipped { host, reason, .. } => {
             format!("  {host}: left out, {}", escape(reason))
         }
-        Event::StepEnded { step, end } => format!("step {step} {}", step_end(*end)),
-        Event::QuorumSeen { quorum } => format!("quorum: {}", quorum_words(*quorum)),
-        Event::Confirmed { prompt } => format!("confirmed: {}", escape(prompt)),
-        Event::IrreversiblePassed => "point of no return passed".to_owned(),
-        Event::StopRequested => "stop requested: running work ends, nothing new starts".to_owned(),
-        Event::RollbackStarted { reason } => format!("rollback: {}", escape(reason)),
-        Event::RunEnded { end } => format!("run {}", run_end(end)),
-        Event::WorkIntended { .. } | Event::ActionStarted { .. } | Event::Output { .. } => {
-            return None;
-        }
+        _ => return None,
     })
 }
 
@@ -107,10 +125,26 @@ fn ended(outcomes: &[Outcome]) -> String {
     }
 }
 
+/// The line of a step that is over: number, title, how it ended and how long it took.
+pub fn finished_step(step: usize, end: StepEnd, tracker: &Tracker) -> String {
+    let hosts = tracker.steps.get(&step).map(|s| &s.hosts);
+    let took = hosts.and_then(|hosts| hosts.values().map(|h| h.took_ms).max());
+    let title = pad(&one_line(&tracker.title(step), 44), 44);
+    let words = match end {
+        StepEnd::Unchanged if tracker.only_reads(step) => "done",
+        end => step_end(end),
+    };
+    let mut text = format!("{step:>3}. {title} {words}");
+    if let Some(took) = took.filter(|_| end != StepEnd::Skipped) {
+        text += &format!(" in {}", duration(took));
+    }
+    text
+}
+
 /// A step's end in words.
 pub(super) const fn step_end(end: StepEnd) -> &'static str {
     match end {
-        StepEnd::Unchanged => "done, nothing to change",
+        StepEnd::Unchanged => "already so",
         StepEnd::Changed => "done",
         StepEnd::Skipped => "left out",
         StepEnd::Refused => "REFUSED by a guard",

@@ -3,46 +3,73 @@
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report,
 };
-use runbook_model::action::Outcome;
-use runbook_model::event::RunEnd;
+use runbook_model::action::{Action, Outcome};
+use runbook_model::event::{RunEnd, StepEnd};
+use runbook_model::guard::Verdict;
 use runbook_model::host::HostName;
 use runbook_model::plan::{Place, Plan};
 use runbook_model::units::duration;
 
-use super::plain::{run_end, step_end};
-use super::tracker::{HostView, Tracker};
-use crate::plan::quorum_words;
+use super::plain::run_end;
+use super::tracker::{HostView, StepView, Tracker};
+use crate::plan::{hosts, of_any_host, quorum_words};
 use crate::style::Style;
-use crate::text::{escape, indent};
+use crate::text::{escape, indent, pad, wrap};
 
-/// The end of a run. `now_ms` is when it is shown.
-pub fn summary(tracker: &Tracker, now_ms: i64, style: Style) -> String {
+/// The end of a run. `now_ms` is when it is shown; `again` is what the commands to type next need to reach the same hosts,
+/// as ` -i prod.inv`.
+pub fn summary(tracker: &Tracker, now_ms: i64, style: Style, again: &str) -> String {
     let (Some(plan), Some(end)) = (&tracker.plan, &tracker.end) else {
         return String::new();
     };
     let mut out = String::new();
     if !matches!(end, RunEnd::Done { .. }) {
         out += &failures(tracker, plan, style);
-        out += &not_done(tracker, plan, style);
+        out += &guard(tracker, plan, style);
+        out += &steps(tracker, plan, style);
     }
     let took = u64::try_from(now_ms.saturating_sub(tracker.started_ms)).unwrap_or(0);
-    let headline = format!("{} {} in {}", plan.runbook, run_end(end), duration(took));
+    let took = format!("  ({})", duration(took));
+    let headline = format!("{} {}", escape(&plan.runbook), run_end(end));
     out += &match end {
         RunEnd::Done { .. } => style.good(headline),
         _ => style.bad(headline),
     };
-    out.push('\n');
+    out += &format!("{}\n", style.dim(took));
     if let Some(seen) = tracker.quorum {
-        out += &format!("{} {}\n", style.bold("cluster now:"), quorum_words(seen));
+        let words = quorum_words(seen);
+        let words = if seen.holds() {
+            words
+        } else {
+            style.bad(words)
+        };
+        out += &format!(
+            "{} {} {words}\n",
+            style.bold("cluster now:"),
+            escape(&plan.cluster)
+        );
     }
-    for line in next(end, plan) {
+    for kept in kept(tracker) {
+        let text = format!("{} {}", style.bold("kept:"), escape(&kept));
+        out += &wrap(&text, style.width, "      ");
+        out.push('\n');
+    }
+    for line in next(end, tracker, plan, again) {
         out += &format!("{} {}\n", style.bold("next:"), line);
     }
     out
 }
 
+/// What failed alike on several hosts: told once.
+struct Failed<'a> {
+    what: String,
+    place: Option<Place>,
+    outcome: &'a Outcome,
+    hosts: Vec<(&'a HostName, &'a str)>,
+}
+
 fn failures(tracker: &Tracker, plan: &Plan, style: Style) -> String {
-    let mut out = String::new();
+    let mut all: Vec<Failed<'_>> = Vec::new();
     for (number, step) in &tracker.steps {
         for (host, view) in &step.hosts {
             if let Some((index, outcome)) = view.failure() {
@@ -51,70 +78,122 @@ fn failures(tracker: &Tracker, plan: &Plan, style: Style) -> String {
                     .and_then(|step| step.work.iter().find(|w| &w.host == host))
                     .and_then(|work| work.actions.get(index));
                 let what = action.map_or_else(|| tracker.title(*number), |a| a.summary.clone());
-                out += &failure(
-                    plan,
-                    &format!("`{}`", escape(&what)),
-                    action.map(|a| a.place),
-                    host,
-                    outcome,
-                    style,
-                );
+                let what = format!("`{}`", escape(&what));
+                add(&mut all, what, action.map(|a| a.place), host, outcome);
             }
             if let Some((_, outcome)) = view.undo_failure() {
                 let what = format!("undo of `{}`", escape(&tracker.title(*number)));
                 let place = tracker.planned(*number).map(|s| s.place);
-                out += &failure(plan, &what, place, host, outcome, style);
+                add(&mut all, what, place, host, outcome);
             }
         }
     }
-    if let Some((text, verdict)) = &tracker.refused_by {
-        let planned = plan
-            .requires
-            .iter()
-            .chain(
-                plan.steps()
-                    .flat_map(|s| s.requires.iter().chain(&s.ensures)),
-            )
-            .find(|g| &g.text == text);
-        let label = escape(verdict.text());
-        let title = format!("guard `{}` does not hold", escape(text));
-        out += &point(
-            plan,
-            planned.map(|g| g.place),
-            &title,
-            &label,
-            planned.and_then(|g| g.otherwise.clone()),
-            style,
-        );
-    }
-    out
+    all.iter()
+        .map(|failed| failure(plan, failed, style))
+        .collect()
 }
 
-fn failure(
-    plan: &Plan,
-    what: &str,
+fn add<'a>(
+    all: &mut Vec<Failed<'a>>,
+    what: String,
     place: Option<Place>,
-    host: &HostName,
-    outcome: &Outcome,
-    style: Style,
-) -> String {
-    let (word, reason, output) = match outcome {
-        Outcome::Failed { reason, output, .. } => ("failed", reason.as_str(), output.as_str()),
-        Outcome::Unknown { reason } => ("may or may not have happened", reason.as_str(), ""),
-        Outcome::Done { .. } | Outcome::NotStarted => return String::new(),
+    host: &'a HostName,
+    outcome: &'a Outcome,
+) {
+    let output = match outcome {
+        Outcome::Failed { output, .. } => output.trim(),
+        _ => "",
     };
+    let alike = |f: &&mut Failed<'a>| {
+        let first = f.hosts[0].0;
+        f.place == place
+            && of_any_host(&f.what, first) == of_any_host(&what, host)
+            && of_any_host(reason(f.outcome), first) == of_any_host(reason(outcome), host)
+    };
+    match all.iter_mut().find(alike) {
+        Some(same) => same.hosts.push((host, output)),
+        None => all.push(Failed {
+            what,
+            place,
+            outcome,
+            hosts: vec![(host, output)],
+        }),
+    }
+}
+
+fn reason(outcome: &Outcome) -> &str {
+    match outcome {
+        Outcome::Failed { reason, .. } | Outcome::Unknown { reason } => reason,
+        Outcome::Done { .. } | Outcome::NotStarted => "",
+    }
+}
+
+/// The guard that stopped the run, underlined where it stands: in the step that it stopped.
+fn guard(tracker: &Tracker, plan: &Plan, style: Style) -> String {
+    let Some((step, text, verdict)) = &tracker.refused_by else {
+        return String::new();
+    };
+    let ended = step
+        .and_then(|number| tracker.steps.get(&number))
+        .and_then(|s| s.end);
+    if step.is_some() && !matches!(ended, Some(StepEnd::Refused | StepEnd::NotEnsured)) {
+        return String::new();
+    }
+    let planned = tracker.guard(*step, text);
+    let word = match verdict {
+        Verdict::Unknown { .. } => "cannot be told",
+        Verdict::Violated { .. } | Verdict::Holds { .. } => "does not hold",
+    };
+    let help = match verdict {
+        Verdict::Violated { help, .. } => help.clone(),
+        _ => None,
+    };
+    point(
+        plan,
+        planned.map(|g| g.place),
+        &format!("guard `{}` {word}", escape(text)),
+        &escape(verdict.text()),
+        planned
+            .and_then(|g| g.otherwise.clone())
+            .or(help)
+            .map(|t| escape(&t)),
+        style,
+    )
+}
+
+/// Outputs shown of hosts that failed alike.
+const OUTPUTS: usize = 3;
+
+fn failure(plan: &Plan, failed: &Failed<'_>, style: Style) -> String {
+    let word = match failed.outcome {
+        Outcome::Unknown { .. } => "may or may not have happened",
+        _ => "failed",
+    };
+    let names: Vec<_> = failed.hosts.iter().map(|(host, _)| *host).collect();
     let mut out = point(
         plan,
-        place,
-        &format!("{what} {word} on `{host}`"),
-        &escape(reason),
+        failed.place,
+        &format!("{} {word} on {}", failed.what, hosts(&names)),
+        &escape(reason(failed.outcome)),
         None,
         style,
     );
-    if !output.trim().is_empty() {
+    let told: Vec<_> = failed
+        .hosts
+        .iter()
+        .filter(|(_, output)| !output.is_empty())
+        .collect();
+    for (host, output) in told.iter().take(OUTPUTS) {
         out += &format!(
             "  end of its output on {host}:\n{}",
-            indent(&escape(output.trim_end()), "    ")
+            indent(&escape(output), "    ")
+        );
+    }
+    if told.len() > OUTPUTS {
+        out += &format!(
+            "  and {} more hosts with output: `runbook show {} --format json` has it\n",
+            told.len() - OUTPUTS,
+            escape(&plan.run)
         );
     }
     out.push('\n');
@@ -161,39 +240,112 @@ fn point(
     }
 }
 
-fn not_done(tracker: &Tracker, plan: &Plan, style: Style) -> String {
-    let mut out = String::new();
+/// What was done and what was not, step by step; nothing where nothing was begun.
+fn steps(tracker: &Tracker, plan: &Plan, style: Style) -> String {
+    if tracker.steps.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("{}\n", style.bold("steps:"));
     for step in plan.steps().filter(|s| s.skipped.is_none()) {
-        let (mark, text) = match tracker.steps.get(&step.number) {
-            None => ("    ", "not started".to_owned()),
-            Some(seen) => {
-                let hosts: Vec<_> = seen
-                    .hosts
-                    .iter()
-                    .map(|(host, view)| format!("{host} {}", word(view)))
-                    .collect();
-                let end = seen.end.map_or("not finished", step_end);
-                (
-                    if seen.hosts.values().any(HostView::changed) {
-                        "done"
-                    } else {
-                        "    "
-                    },
-                    format!("{end}: {}", hosts.join(", ")),
-                )
-            }
-        };
-        out += &format!(
-            "  {mark} {:>2}. {}: {text}\n",
+        let seen = tracker.steps.get(&step.number);
+        let mark = seen.map_or("not begun", mark);
+        let mut line = format!(
+            "  {} {:>2}. {}",
+            pad(mark, 9),
             step.number,
             escape(&step.title)
         );
+        let reads = tracker.only_reads(step.number);
+        let hosts = seen.map(|s| by_word(s, reads)).unwrap_or_default();
+        if !hosts.is_empty() {
+            line += &format!(": {hosts}");
+        }
+        let bad = matches!(mark, "FAILED" | "UNKNOWN" | "STUCK");
+        out += &if bad { style.bad(line) } else { line };
+        out.push('\n');
     }
-    if out.is_empty() {
-        out
+    out
+}
+
+fn mark(step: &StepView) -> &'static str {
+    let hosts = || step.hosts.values();
+    if hosts().any(|h| h.undo_failure().is_some()) {
+        "STUCK"
+    } else if hosts().any(|h| h.undo.is_some()) {
+        "undone"
     } else {
-        format!("{}\n{out}", style.bold("steps:"))
+        match step.end {
+            Some(StepEnd::Unchanged | StepEnd::Changed) => "done",
+            Some(StepEnd::Skipped) => "left out",
+            Some(StepEnd::Refused) => "refused",
+            Some(StepEnd::Failed | StepEnd::Unreachable | StepEnd::NotEnsured) => "FAILED",
+            Some(StepEnd::Unknown) => "UNKNOWN",
+            Some(StepEnd::Interrupted) | None => "partly",
+        }
     }
+}
+
+/// `all 3 changed`, or `failed: etcd2; changed: etcd1, etcd3`.
+fn by_word(step: &StepView, reads: bool) -> String {
+    let mut groups: Vec<(&str, Vec<&HostName>)> = Vec::new();
+    for (host, view) in &step.hosts {
+        let word = match word(view) {
+            "already so" if reads => "done",
+            word => word,
+        };
+        match groups.iter_mut().find(|(w, _)| *w == word) {
+            Some((_, hosts)) => hosts.push(host),
+            None => groups.push((word, vec![host])),
+        }
+    }
+    match &groups[..] {
+        [(word, all)] if all.len() > 1 => format!("{word} on all {}", all.len()),
+        _ => groups
+            .iter()
+            .map(|(word, names)| format!("{word} on {}", hosts(names)))
+            .collect::<Vec<_>>()
+            .join("; "),
+    }
+}
+
+/// Where the data lies that this run set aside and did not put back.
+fn kept(tracker: &Tracker) -> Vec<String> {
+    let Some(plan) = &tracker.plan else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    for step in plan.steps() {
+        let moved = |host: &HostName, index: usize| {
+            let view = tracker
+                .steps
+                .get(&step.number)
+                .and_then(|s| s.hosts.get(host));
+            view.is_some_and(|v| {
+                v.undo.is_none()
+                    && v.outcomes.as_ref().and_then(|o| o.get(index))
+                        == Some(&Outcome::Done { changed: true })
+            })
+        };
+        let mut places: Vec<(String, Vec<&HostName>)> = Vec::new();
+        for work in &step.work {
+            for (index, action) in work.actions.iter().enumerate() {
+                let Action::ArchiveDataDir { aside: to, .. } = &action.action else {
+                    continue;
+                };
+                if moved(&work.host, index) {
+                    let place = of_any_host(to, &work.host);
+                    match places.iter_mut().find(|(p, _)| *p == place) {
+                        Some((_, hosts)) => hosts.push(&work.host),
+                        None => places.push((place, vec![&work.host])),
+                    }
+                }
+            }
+        }
+        for (place, names) in places {
+            out.push(format!("the old data, as {place} on {}", hosts(&names)));
+        }
+    }
+    out
 }
 
 fn word(view: &HostView) -> &'static str {
@@ -212,28 +364,52 @@ fn word(view: &HostView) -> &'static str {
     }
 }
 
-fn next(end: &RunEnd, plan: &Plan) -> Vec<String> {
-    let run = &plan.run;
+fn next(end: &RunEnd, tracker: &Tracker, plan: &Plan, again: &str) -> Vec<String> {
+    let run = escape(&plan.run);
+    let resume = format!("runbook resume {run}{again}");
+    let rollback = format!("runbook rollback {run}{again}");
+    let show = format!("runbook show {run}");
+    let said = |command: &str, why: &str| format!("{command}   # {why}");
     match end {
-        RunEnd::Done { .. } => vec![],
+        RunEnd::Done { .. } => vec![said(
+            &format!("runbook status{again}"),
+            "how the cluster is",
+        )],
         RunEnd::Refused { .. } => {
-            vec!["mend what the guard names, then run the same command again".to_owned()]
+            vec!["mend what the guard names, then give the same command again".to_owned()]
         }
-        RunEnd::Failed { .. } | RunEnd::Unreachable { .. } | RunEnd::Interrupted => vec![
-            format!("`runbook resume {run}` goes on where it stopped"),
-            format!("`runbook rollback {run}` undoes what was done"),
-        ],
+        RunEnd::Failed { .. } | RunEnd::Unreachable { .. } | RunEnd::Interrupted => {
+            let mut lines = vec![said(&resume, "goes on where it stopped")];
+            if tracker.irreversible {
+                lines.push("the point of no return is passed: there is no rollback".to_owned());
+            } else {
+                lines.push(said(&rollback, "undoes what was done"));
+            }
+            lines
+        }
         RunEnd::Unknown { .. } => {
-            vec![format!(
-                "`runbook resume {run}` asks the hosts what became of it, then goes on"
+            vec![said(
+                &resume,
+                "asks the hosts what became of it, then goes on",
             )]
         }
-        RunEnd::RolledBack { .. } => vec![format!("`runbook show {run}` tells the whole story")],
-        RunEnd::Locked { .. } => {
-            vec!["wait for that run; if its process is dead, `runbook resume` or `runbook unlock` with its id".to_owned()]
-        }
-        RunEnd::Stuck { .. } => vec![format!(
-            "`runbook show {run}` tells what was done; the lock stays until `runbook unlock {run}`"
-        )],
+        RunEnd::RolledBack { .. } => vec![
+            said(&show, "the whole story"),
+            "mend the cause, then give the same command again".to_owned(),
+        ],
+        RunEnd::Locked { .. } => vec![
+            "wait for that run to end".to_owned(),
+            said(
+                &format!("runbook unlock RUN{again}"),
+                "only where its process is dead, with that run's id",
+            ),
+        ],
+        RunEnd::Stuck { .. } => vec![
+            said(&show, "what was done and what was not"),
+            said(
+                &format!("runbook unlock {run}{again}"),
+                "once you have set it right by hand; the lock stays until then",
+            ),
+        ],
     }
 }

@@ -6,7 +6,7 @@ use runbook_model::action::Outcome;
 use runbook_model::event::{Event, RunEnd, StepEnd};
 use runbook_model::guard::Verdict;
 use runbook_model::host::HostName;
-use runbook_model::plan::{Plan, PlanStep};
+use runbook_model::plan::{Change, Plan, PlanItem, PlanStep, PlannedAction, PlannedGuard};
 use runbook_model::quorum::Quorum;
 
 /// The view of a run.
@@ -20,8 +20,8 @@ pub struct Tracker {
     pub steps: BTreeMap<usize, StepView>,
     /// As last seen.
     pub quorum: Option<Quorum>,
-    /// The last guard that said no and was not overridden: its text and verdict.
-    pub refused_by: Option<(String, Verdict)>,
+    /// The last guard that said no and was not overridden: its step, text and verdict.
+    pub refused_by: Option<(Option<usize>, String, Verdict)>,
     /// Undo goes on.
     pub rolling_back: bool,
     /// The point of no return was passed.
@@ -52,6 +52,10 @@ pub struct HostView {
     pub line: String,
     /// Bytes done and in all.
     pub transfer: Option<(u64, u64)>,
+    /// Milliseconds since the epoch when the transfer was first heard of.
+    pub transfer_since_ms: i64,
+    /// Milliseconds since the epoch of the last sign of life.
+    pub seen_ms: i64,
     /// Outcomes, once it ended.
     pub outcomes: Option<Vec<Outcome>>,
     /// Outcomes of its undo, once that ended.
@@ -71,13 +75,14 @@ impl Tracker {
                 self.started_ms = at_ms;
             }
             Event::GuardChecked {
+                step,
                 text,
                 verdict,
                 overridden,
                 ..
             } => {
                 let stops = !verdict.holds() && overridden.is_none();
-                self.refused_by = stops.then(|| (text.clone(), verdict.clone()));
+                self.guard_checked(*step, text, stops.then_some(verdict));
             }
             Event::StepStarted { step } => self.step(*step).started_ms = at_ms,
             Event::WorkIntended {
@@ -102,11 +107,7 @@ impl Tracker {
                 host,
                 line,
                 transfer,
-            } => {
-                let host = self.host(*step, host);
-                host.line.clone_from(line);
-                host.transfer = *transfer;
-            }
+            } => self.host(*step, host).said(at_ms, line, *transfer),
             Event::WorkEnded {
                 step,
                 host,
@@ -132,6 +133,12 @@ impl Tracker {
         }
     }
 
+    fn guard_checked(&mut self, step: Option<usize>, text: &str, stops: Option<&Verdict>) {
+        if !self.guard(step, text).is_some_and(|g| g.warn_only) {
+            self.refused_by = stops.map(|verdict| (step, text.to_owned(), verdict.clone()));
+        }
+    }
+
     fn step(&mut self, number: usize) -> &mut StepView {
         self.steps.entry(number).or_default()
     }
@@ -148,6 +155,49 @@ impl Tracker {
             .find(|step| step.number == number)
     }
 
+    /// The plan's guard of this text: of the step where one is named, else of those outside steps.
+    pub fn guard(&self, step: Option<usize>, text: &str) -> Option<&PlannedGuard> {
+        let plan = self.plan.as_ref()?;
+        let outside = plan.items.iter().filter_map(|item| match item {
+            PlanItem::Ensure(guard) => Some(guard.as_ref()),
+            _ => None,
+        });
+        match step.and_then(|number| self.planned(number)) {
+            Some(step) => step
+                .requires
+                .iter()
+                .chain(&step.ensures)
+                .find(|g| g.text == text),
+            None => plan.requires.iter().chain(outside).find(|g| g.text == text),
+        }
+    }
+
+    /// Whether the step changes nothing by what it is: there is no `already so`.
+    pub fn only_reads(&self, number: usize) -> bool {
+        let reads = |action: &PlannedAction| matches!(action.change, Change::Reads);
+        self.planned(number)
+            .is_some_and(|step| step.work.iter().flat_map(|w| &w.actions).all(reads))
+    }
+
+    /// Whether every step before the confirmation with this prompt is seen to be over.
+    pub fn reached(&self, prompt: &str) -> bool {
+        let items = self.plan.iter().flat_map(|plan| &plan.items);
+        items
+            .take_while(|item| !matches!(item, PlanItem::Confirm { prompt: p } if p == prompt))
+            .all(|item| match item {
+                PlanItem::Step(step) => self
+                    .steps
+                    .get(&step.number)
+                    .is_some_and(|s| s.end.is_some()),
+                _ => true,
+            })
+    }
+
+    /// How many steps the plan has, those left out included.
+    pub fn step_count(&self) -> usize {
+        self.plan.as_ref().map_or(0, |plan| plan.steps().count())
+    }
+
     /// The step's title, or its number where no plan is known.
     pub fn title(&self, number: usize) -> String {
         self.planned(number)
@@ -156,6 +206,15 @@ impl Tracker {
 }
 
 impl HostView {
+    fn said(&mut self, at_ms: i64, line: &str, transfer: Option<(u64, u64)>) {
+        line.clone_into(&mut self.line);
+        if self.transfer.is_none() {
+            self.transfer_since_ms = at_ms;
+        }
+        self.transfer = transfer;
+        self.seen_ms = at_ms;
+    }
+
     fn ended(&mut self, outcomes: &[Outcome], took_ms: u64, undo: bool) {
         let kept = if undo {
             &mut self.undo

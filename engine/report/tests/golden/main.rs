@@ -1,0 +1,9 @@
+//! What people and programs read, from recorded runs on three local members: read each golden as the engineer on call would.
+
+#![allow(clippy::unwrap_used)]
+
+mod hostile;
+mod plan;
+mod run;
+mod status;
+mod support;
