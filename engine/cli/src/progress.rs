@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use runbook_model::event::Event;
+use runbook_model::event::{Event, StepEnd};
 use runbook_report::run::{Live, Tracker, finished_step, json_line, plain_line, summary};
 use runbook_report::style::Style;
 
@@ -64,7 +64,9 @@ impl Progress {
                     }
                 }
                 Form::Steps => {
-                    if let Event::StepEnded { step, end } = event {
+                    if let Event::StepEnded { step, end } = event
+                        && *end != StepEnd::Skipped
+                    {
                         eprintln!("{}", finished_step(*step, *end, &shown.tracker));
                     }
                 }

@@ -342,6 +342,10 @@ fn kept(tracker: &Tracker) -> Vec<String> {
             }
         }
         for (place, names) in places {
+            let place = match names[..] {
+                [only] => place.replace("{host}", only.as_str()),
+                _ => place,
+            };
             out.push(format!("the old data, as {place} on {}", hosts(&names)));
         }
     }
@@ -371,10 +375,7 @@ fn next(end: &RunEnd, tracker: &Tracker, plan: &Plan, again: &str) -> Vec<String
     let show = format!("runbook show {run}");
     let said = |command: &str, why: &str| format!("{command}   # {why}");
     match end {
-        RunEnd::Done { .. } => vec![said(
-            &format!("runbook status{again}"),
-            "how the cluster is",
-        )],
+        RunEnd::Done { .. } => vec![],
         RunEnd::Refused { .. } => {
             vec!["mend what the guard names, then give the same command again".to_owned()]
         }
