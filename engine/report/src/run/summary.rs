@@ -389,10 +389,13 @@ fn next(end: &RunEnd, tracker: &Tracker, plan: &Plan, again: &str) -> Vec<String
             lines
         }
         RunEnd::Unknown { .. } => {
-            vec![said(
-                &resume,
-                "asks the hosts what became of it, then goes on",
-            )]
+            vec![
+                said(&resume, "asks the hosts what became of it, then goes on"),
+                said(
+                    &format!("runbook resume {run} --repeat-unknown{again}"),
+                    "does again what no host can tell",
+                ),
+            ]
         }
         RunEnd::RolledBack { .. } => vec![
             said(&show, "the whole story"),
