@@ -256,6 +256,77 @@ async fn a_written_file_has_its_mode_whatever_that_is() {
     }
 }
 
+/// Files that stand one after the other in an order are written together, and each has its own end.
+#[tokio::test]
+async fn of_many_files_each_has_its_end() {
+    use std::os::unix::fs::PermissionsExt;
+    let lab = Lab::local().locked("r1").await;
+    let write = |name: &str, content: &str, mode| Action::WriteFile {
+        path: lab.path(name),
+        content: content.into(),
+        access: Access {
+            mode,
+            ..Access::default()
+        },
+    };
+    let mode = |name: &str| {
+        std::fs::metadata(lab.path(name))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o7777
+    };
+    let put = |name: &str, mode| {
+        std::fs::write(lab.path(name), "same").unwrap();
+        std::fs::set_permissions(lab.path(name), PermissionsExt::from_mode(mode)).unwrap();
+    };
+    put("as it is", 0o640);
+    put("another\\mode", 0o640);
+    put("other content", 0o644);
+    std::os::unix::fs::symlink(lab.path("as it is"), lab.path("link")).unwrap();
+    let order_of = |step, actions| Order {
+        step,
+        ..order("r1", actions)
+    };
+    let actions = vec![
+        write("as it is", "same", 0o640),
+        write("another\\mode", "same", 0o600),
+        write("other content", "text", 0o644),
+        write("link", "same", 0o644),
+        write("new/deep", "", 0o644),
+    ];
+    let outcomes = lab.apply(order_of(1, actions)).await.unwrap();
+    let changed = [false, true, true, true, true].map(done);
+    assert_eq!(outcomes, changed);
+    assert_eq!((mode("as it is"), mode("another\\mode")), (0o640, 0o600));
+    assert_eq!(
+        std::fs::read_to_string(lab.path("other content")).unwrap(),
+        "text"
+    );
+    assert!(
+        !std::fs::symlink_metadata(lab.path("link"))
+            .unwrap()
+            .is_symlink()
+    );
+    assert_eq!(std::fs::metadata(lab.path("new/deep")).unwrap().len(), 0);
+
+    std::fs::create_dir(lab.path("in the way")).unwrap();
+    let actions = vec![
+        write("before", "x", 0o644),
+        write("in the way", "x", 0o644),
+        write("after", "x", 0o644),
+    ];
+    let outcomes = lab.apply(order_of(2, actions)).await.unwrap();
+    let reason = format!("`{}` is a directory", lab.path("in the way"));
+    assert_eq!(
+        (&outcomes[0], &outcomes[2]),
+        (&done(true), &Outcome::NotStarted)
+    );
+    assert_eq!(failed(&outcomes[1]).1, reason);
+    assert!(std::path::Path::new(&lab.path("before")).exists());
+    assert!(!std::path::Path::new(&lab.path("after")).exists());
+}
+
 #[tokio::test]
 async fn the_same_order_is_carried_out_once() {
     let lab = Lab::local().locked("r1").await;

@@ -12,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use runbook_model::event::{Event, Record, RunEnd};
+use runbook_model::guard::Guard;
 use runbook_model::host::HostName;
-use runbook_model::plan::{Plan, PlannedGuard};
+use runbook_model::plan::{Plan, PlanItem, PlannedGuard};
 use runbook_model::view::{Needs, View};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -250,6 +251,7 @@ impl<W: World> Run<W> {
         };
         let held = match held {
             Some(held) => Some(held),
+            None if self.only_looks(undo.as_deref()) => None,
             None => self.take_locks().await?,
         };
         let end = match held {
@@ -257,6 +259,26 @@ impl<W: World> Run<W> {
             None => self.proceed(undo).await?,
         };
         self.finish(end).await
+    }
+
+    /// Nothing is to be changed, and nothing was: no host is sent an order, so none is locked. Were one sent after all, its host
+    /// would be locked first, as any that is not.
+    fn only_looks(&self, undo: Option<&str>) -> bool {
+        let looks = !self.plan.changes() && undo.is_none() && self.state.rollback.is_none();
+        let fresh = self.state.locked.is_empty() && self.state.unsettled().is_empty();
+        looks && fresh && !self.state.touched_anything() && !self.writes_to_prove()
+    }
+
+    /// A guard proves by a write that the cluster takes writes: not while another run works on it.
+    fn writes_to_prove(&self) -> bool {
+        let steps = self.plan.steps();
+        let guards = steps.flat_map(|s| s.requires.iter().chain(&s.ensures));
+        let items = self.plan.items.iter().filter_map(|item| match item {
+            PlanItem::Ensure(guard) => Some(&**guard),
+            _ => None,
+        });
+        let mut all = guards.chain(items).chain(&self.plan.requires);
+        all.any(|g| matches!(g.guard, Guard::Writable { .. }))
     }
 
     async fn proceed(&mut self, undo: Option<String>) -> Result<RunEnd, RunError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use runbook_model::event::RunEnd;
 use runbook_model::facts::LockFacts;
+use runbook_model::plan::{Change, PlanItem};
 use runbook_run::{RunState, RunsDir, execute, resume, unlock};
 use runbook_sim::{MemoryJournal, Moment, SimWorld, When, run};
 
@@ -38,6 +39,37 @@ fn a_lock_held_on_any_host_refuses_and_gives_the_others_back() {
             assert_eq!(world.model().image(), before.image());
         });
     }
+}
+
+/// Nothing is sent to any host, so there is nothing to be locked against.
+#[test]
+fn a_run_that_changes_nothing_takes_no_lock() {
+    run(async {
+        let mut before = cluster(3);
+        let mut plan = restore_plan(&specs(3), &before);
+        plan.requires.clear();
+        for item in &mut plan.items {
+            if let PlanItem::Step(step) = item {
+                step.requires.clear();
+                step.ensures.clear();
+                let actions = step.work.iter_mut().flat_map(|w| &mut w.actions);
+                actions.for_each(|a| {
+                    a.change = Change::None {
+                        found: "so".to_owned(),
+                    }
+                });
+            }
+        }
+        plan.items.retain(|item| matches!(item, PlanItem::Step(_)));
+        let held = before.hosts.get_mut(&host(1)).unwrap();
+        held.locks.insert("prod".to_owned(), other());
+        let world = SimWorld::new(before.clone());
+        let journal = MemoryJournal::new();
+        let done = go(&world, &journal, &plan).await.unwrap();
+        assert_eq!(done.end, RunEnd::Done { changed: false });
+        assert!(done.state.locked.is_empty());
+        assert_eq!(world.model().image(), before.image());
+    });
 }
 
 #[test]

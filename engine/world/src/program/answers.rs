@@ -76,11 +76,7 @@ impl<'a> ProbeAnswers<'a> {
             "tool" => self.tool(&frame.text(), known),
             "stats" => self.read_stats(&frame.payload),
             "hashes" => self.read_hashes(&frame.payload),
-            "content" => {
-                if let Some(at) = frame.number(0) {
-                    self.contents.insert(at, frame.payload.clone());
-                }
-            }
+            "contents" => self.read_contents(frame),
             "names" => self.names(frame),
             "certificate" => {
                 let found = frame
@@ -212,6 +208,33 @@ impl<'a> ProbeAnswers<'a> {
             }
             "origin" => facts.origin = serde_json::from_slice(&frame.payload).ok(),
             _ => facts.aside = newest_first(&frame.payload),
+        }
+    }
+
+    /// Contents stand one after the other, cut at their limits. Each must have the digest that its file had: one that was changed
+    /// meanwhile is as one that was not asked for.
+    fn read_contents(&mut self, frame: &Frame) {
+        let mut rest = frame.payload.as_slice();
+        let indices = frame
+            .head
+            .iter()
+            .skip(1)
+            .filter_map(|w| w.parse::<usize>().ok());
+        for at in indices {
+            let query = self.request.files.get(at);
+            let found = query.and_then(|q| Some((q.content_limit, path(&q.path).ok()?)));
+            let Some((limit, stat, hash)) = found.and_then(|(limit, path)| {
+                Some((limit, self.stats.get(&path)?, self.hashes.get(&path)?))
+            }) else {
+                return;
+            };
+            let length = stat.size.min(limit.saturating_add(1));
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            let (content, after) = rest.split_at(length.min(rest.len()));
+            rest = after;
+            if hex::encode(Sha256::digest(content)) == *hash {
+                self.contents.insert(at, content.to_vec());
+            }
         }
     }
 

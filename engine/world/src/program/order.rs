@@ -116,19 +116,36 @@ pub fn detached(
     let key = key.assignments().map_err(|e| (first, e.into()))?;
     let mut needed: Vec<&str> = Vec::new();
     let (mut bodies, mut calls) = (String::new(), String::new());
+    // Paths of the files that are written together.
+    let mut together = Vec::new();
     for (at, action) in actions {
         let (sources, body) = compile(action).map_err(|e| (*at, e))?;
+        let file = written(action);
         for source in sources {
             if !needed.contains(&source) {
                 needed.push(source);
             }
         }
-        bodies.push_str(&format!("a{at}() {{\n{body}\n}}\n"));
-        calls.push_str(&format!("run {at} a{at}\n"));
+        if file.is_none() {
+            bodies.push_str(&format!("a{at}() {{\n{body}\n}}\n"));
+            calls.push_str(&format!("\nrun {at} a{at}"));
+        } else {
+            bodies.push_str(&format!("f{at}() {{\n{body}\n}}\n"));
+            // A file that is written twice is looked at twice.
+            if together.is_empty() || together.contains(&file) {
+                together.clear();
+                calls.push_str("\nwrite_files");
+            }
+            calls.push_str(&format!(" {at}"));
+        }
+        match file {
+            Some(_) => together.push(file),
+            None => together.clear(),
+        }
     }
     let limit = format!("{}.{:03}", limit_ms / 1000, limit_ms % 1000);
     let program = format!(
-        "{PRELUDE}{assignments}LIMIT={limit}\n{OUTER}{ACTION}{}{bodies}case $1 in\nouter) outer ;;\ninner)\n{calls}settle\nframe stopped\n;;\nesac\n",
+        "{PRELUDE}{assignments}LIMIT={limit}\n{OUTER}{ACTION}{}{bodies}case $1 in\nouter) outer ;;\ninner){calls}\nsettle\nframe stopped\n;;\nesac\n",
         needed.concat()
     );
     let program = word(&program).map_err(|e| (first, e.into()))?;
@@ -190,6 +207,14 @@ fn compile(action: &Action) -> Result<(Vec<&'static str>, String), BadValue> {
     })
 }
 
+/// The file that an action writes together with those beside it.
+fn written(action: &Action) -> Option<String> {
+    match action {
+        Action::WriteFile { path: file, .. } => path(file).ok(),
+        _ => None,
+    }
+}
+
 fn call(function: &str, arguments: impl IntoIterator<Item = String>) -> Result<String, BadValue> {
     Ok(format!("{function} {}", words(arguments)?))
 }
@@ -242,7 +267,7 @@ fn file(action: &Action) -> Result<String, BadValue> {
             let digest = hex::encode(Sha256::digest(content.as_bytes()));
             let access = access_words(access, "644")?;
             call(
-                "write_file",
+                "\"$1\"",
                 [path(file)?, digest, content.len().to_string()]
                     .into_iter()
                     .chain(access)

@@ -14,6 +14,9 @@ const PROBE: &str = include_str!("sh/probe.sh");
 #[cfg(test)]
 pub(super) const SOURCES: [&str; 2] = [PRELUDE, PROBE];
 
+/// Bytes of files' contents in one record, less than a record may carry.
+const CONTENTS_LIMIT: u64 = 6 * 1024 * 1024;
+
 /// Directories searched for etcd's tools after those asked for.
 const PATH_DIRS: [&str; 6] = [
     "/usr/local/sbin",
@@ -65,12 +68,7 @@ pub fn probe(
         "hashes",
         &usable(request.files.iter().map(|f| &f.path)),
     )?;
-    for (at, file) in request.files.iter().enumerate() {
-        if let (true, Ok(file_path)) = (file.content_limit > 0, path(&file.path)) {
-            let limit = file.content_limit.saturating_add(1);
-            calls.push_str(&format!("content {at} {limit} {}\n", word(&file_path)?));
-        }
-    }
+    contents(&mut calls, request)?;
     indexed(&mut calls, "names", &request.dirs)?;
     indexed(&mut calls, "certificate", &request.certificates)?;
     indexed(&mut calls, "data_dir", &request.data_dirs)?;
@@ -90,6 +88,25 @@ pub fn probe(
         "{PRELUDE}{PROBE}{}{calls}",
         context.assignments()?
     )))
+}
+
+/// Contents of many files in one record a group: a program started for each would cost more than all else that is asked.
+fn contents(calls: &mut String, request: &ProbeRequest) -> Result<(), NulByte> {
+    let mut groups: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for (at, file) in request.files.iter().enumerate() {
+        if let (true, Ok(file_path)) = (file.content_limit > 0, path(&file.path)) {
+            let limit = file.content_limit.saturating_add(1);
+            let group = groups.entry(limit).or_default();
+            group.extend([at.to_string(), file_path]);
+        }
+    }
+    for (limit, files) in groups {
+        let at_once = (CONTENTS_LIMIT / limit).clamp(1, 64) as usize;
+        for files in files.chunks(2 * at_once) {
+            calls.push_str(&format!("contents {limit} {}\n", words(files)?));
+        }
+    }
+    Ok(())
 }
 
 fn services(calls: &mut String, queries: &[ServiceQuery]) -> Result<(), NulByte> {

@@ -18,12 +18,22 @@ run() {
   frame begin "$I"
   ( C=0; "$2"; exit $((C * 10)) )
   rc=$?
-  frame 'end' "$I" "$rc"
-  case $rc in 0 | 10) return ;; esac
+  ended "$rc"
+  case $rc in 0 | 10) ;; *) stop_here ;; esac
+}
+
+# Tells an action's end, and why it failed.
+ended() {
+  frame 'end' "$I" "$1"
+  case $1 in 0 | 10) return ;; esac
   status=
   [ ! -s "$D/$I.status" ] || read -r status <"$D/$I.status"
-  frame reason "$I" "${status:-$rc}"
+  frame reason "$I" "${status:-$1}"
   [ ! -e "$D/$I.reason" ] || cat "$D/$I.reason"
+}
+
+# After a failure nothing more of the order is begun.
+stop_here() {
   settle
   frame stopped
   exit 0

@@ -50,32 +50,139 @@ directory() {
   access "$@"
 }
 
-# write_file PATH SHA256 SIZE MODE OWNER GROUP CONTENT
-write_file() {
+# write_files INDEX...: files one after the other, with one program for all of them wherever one can do. Each is a function f<INDEX>
+# that calls what it is given with PATH SHA256 SIZE MODE OWNER GROUP CONTENT. All are made aside, brought to the disk together, then
+# renamed in order; after one that fails none is renamed.
+write_files() {
+  I=$1
+  frame begin "$I"
+  printf '' >"$D/files"
+  (
+    trap 'rc=$?; [ "$rc" = 0 ] || printf "%s %s\n" "$I" "$rc" >>"$D/files"' EXIT
+    look_at_files "$@"
+    for next do
+      I=$next C=0
+      "f$I" prepare_file
+    done
+    exit 0
+  )
+  (
+    trap 'rc=$?; [ "$rc" = 0 ] || ended "$rc"' EXIT
+    rename_files "$@"
+    exit 0
+  ) || stop_here
+}
+
+# Sets, by index: what stands there, how it may be used, and the digest of what has the right size.
+look_at_files() {
+  list=$* there=
+  set --
+  for I in $list; do
+    "f$I" file_words
+    if [ -e "$P" ] || [ -L "$P" ]; then
+      set -- "$@" "$P"
+      there="$there $I"
+    fi
+  done
+  [ $# -gt 0 ] || return 0
+  # One that vanishes meanwhile leaves it unknown which line is whose: then all are written.
+  seen=$(stat -c '%F|%s|%a %U %G' -- "$@" 2>/dev/null) || return 0
+  set -- $there
+  while [ $# -gt 0 ] && IFS='|' read -r kind size use; do
+    eval "kind_$1=\$kind size_$1=\$size access_$1=\$use"
+    shift
+  done <<SEEN
+$seen
+SEEN
+  like=
+  for I in $there; do
+    "f$I" file_words
+    eval "kind=\$kind_$I size=\$size_$I"
+    case $kind in "regular"*) ;; *) continue ;; esac
+    if [ "$size" = "$SIZE" ]; then
+      set -- "$@" "$P"
+      like="$like $I"
+    fi
+  done
+  [ $# -gt 0 ] || return 0
+  seen=$(sha256sum -- "$@" 2>/dev/null) || return 0
+  set -- $like
+  while [ $# -gt 0 ] && read -r sum _; do
+    # A name with a backslash is announced by one.
+    eval "sum_$1=\${sum#\\\\}"
+    shift
+  done <<SEEN
+$seen
+SEEN
+}
+
+file_words() { P=$1 SIZE=$3; }
+
+aside_of() { ASIDE=${1%/*}/.runbook-$RUN.$I.${1##*/}; }
+
+prepare_file() {
+  umask 022
   [ ! -d "$1" ] || fail "\`$1\` is a directory"
-  if have=$(stat -c '%F|%s' -- "$1" 2>/dev/null); then
-    case $have in
-      "regular"*"|$3")
-        if [ "$(sha256 "$1")" = "$2" ]; then
-          access "$1" "$4" "$5" "$6"
-          return
-        fi
-        ;;
+  eval "sum=\${sum_$I:-} use=\${access_$I:-}"
+  if [ "$sum" = "$2" ]; then
+    case $use in
+      "$4 $5 $6") use=0 ;;
+      "$4 "*) use=${5:+access} ;;
+      *) use=access ;;
     esac
-  else
-    make_dir_above "$1"
+    printf '%s %s\n' "$I" "${use:-0}" >>"$D/files"
+    return
   fi
-  aside=${1%/*}/.runbook-$RUN.${1##*/}
-  [ ! -e "$aside" ] && [ ! -L "$aside" ] || rm -f -- "$aside"
+  [ -e "$1" ] || [ -L "$1" ] || make_dir_above "$1"
+  aside_of "$1"
+  [ ! -e "$ASIDE" ] && [ ! -L "$ASIDE" ] || rm -f -- "$ASIDE"
   # The usual modes come with the file: a program less for each.
   case $4 in 644) umask 022 ;; 640) umask 027 ;; *) umask 077 ;; esac
-  printf '%s' "$7" >"$aside" || fail "\`$aside\` cannot be written"
-  fresh_access "$aside" "$4" "$5" "$6"
-  must sync -- "$aside"
+  printf '%s' "$7" >"$ASIDE" || fail "\`$ASIDE\` cannot be written"
+  fresh_access "$ASIDE" "$4" "$5" "$6"
+  printf '%s new\n' "$I" >>"$D/files"
+}
+
+rename_files() {
+  list=$* first=$1
+  set --
+  while read -r I what; do
+    if [ "$what" = new ]; then
+      "f$I" aside_of
+      set -- "$@" "$ASIDE"
+    fi
+  done <"$D/files"
+  synced=0
+  [ $# = 0 ] || sync -- "$@" || synced=$?
+  exec 3<"$D/files"
+  for I in $list; do
+    [ "$I" = "$first" ] || frame begin "$I"
+    read -r at what <&3 && [ "$at" = "$I" ] || fail "\`$D\` cannot be written"
+    case $what in
+      new)
+        [ "$synced" = 0 ] || fail 'what was written cannot be brought to the disk' "$synced"
+        "f$I" rename_file
+        what=10
+        ;;
+      access)
+        C=0
+        "f$I" file_access
+        what=$((C * 10))
+        ;;
+      0) ;;
+      *) exit "$what" ;;
+    esac
+    frame 'end' "$I" "$what"
+  done
+}
+
+file_access() { access "$1" "$4" "$5" "$6"; }
+
+rename_file() {
+  aside_of "$1"
   note_new "$1"
-  must mv -fT -- "$aside" "$1"
+  must mv -fT -- "$ASIDE" "$1"
   settle_later "${1%/*}/"
-  changed
 }
 
 # Access of a file that this shell's user just made, with a usual mode already or with 0600.

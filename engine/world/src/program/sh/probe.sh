@@ -42,12 +42,23 @@ hashes() {
   [ $# = 0 ] || sha256sum -z -- "$@"
 }
 
-# content INDEX LIMIT PATH
-content() {
-  if [ -f "$3" ] && [ ! -L "$3" ] && [ -r "$3" ]; then
-    frame content "$1"
-    head -c "$2" -- "$3"
-  fi
+# contents LIMIT INDEX PATH INDEX PATH...: as many bytes of each at most, one after the other; the record's head says of which.
+contents() {
+  limit=$1 count=$(($# / 2)) there=''
+  shift
+  while [ "$count" -gt 0 ]; do
+    index=$1 path=$2
+    shift 2
+    count=$((count - 1))
+    if [ -f "$path" ] && [ ! -L "$path" ] && [ -r "$path" ]; then
+      set -- "$@" "$path"
+      there="$there $index"
+    fi
+  done
+  [ $# -gt 0 ] || return 0
+  # shellcheck disable=SC2086 # Indices are ours.
+  frame contents $there
+  head -q -c "$limit" -- "$@"
 }
 
 # names INDEX PATH: at most 64 names in a directory.
