@@ -5,6 +5,7 @@
     reason = "a test that cannot set up its case fails"
 )]
 
+mod documents;
 mod input;
 mod reading;
 mod support;

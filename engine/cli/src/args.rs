@@ -19,11 +19,15 @@ Exit codes:
 
 /// Deploys, restores and maintains etcd clusters by runbooks.
 #[derive(Debug, Parser)]
-#[command(name = "runbook", version, about = "Deploys, restores and maintains etcd clusters by runbooks", before_help = EVERYDAY, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(name = "runbook", version, about = "Deploys, restores and maintains etcd clusters by runbooks", before_help = EVERYDAY, after_help = EXIT_CODES, disable_help_subcommand = true, disable_help_flag = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    // One help, that fits a screen: the long form has a paragraph an option.
+    /// Print help
+    #[arg(short, long, action = clap::ArgAction::HelpShort, global = true)]
+    pub help: Option<bool>,
 }
 
 /// What to do.
@@ -34,34 +38,62 @@ pub enum Command {
     /// Show what a run would do; changes nothing
     Plan(PlanArgs),
     /// Show the state of a cluster
+    #[command(
+        after_help = "Examples:\n  runbook status -i prod.inv\n  runbook status -i prod.inv -w json"
+    )]
     Status(StatusArgs),
     /// Go on with a run that was interrupted
+    #[command(after_help = "Examples:\n  runbook resume last -i prod.inv")]
     Resume(ResumeArgs),
     /// Undo what an interrupted run did
+    #[command(after_help = "Examples:\n  runbook rollback last -i prod.inv")]
     Rollback(RunArgs),
     /// List runs
+    #[command(after_help = "Examples:\n  runbook runs\n  runbook runs --format json")]
     Runs(RunsArgs),
     /// Tell the story of a run from its journal
+    #[command(after_help = "Examples:\n  runbook show last")]
     Show(ShowArgs),
     /// Give back the lock of a run whose process is dead, by its id
+    #[command(
+        after_help = "Examples:\n  runbook unlock 20261123T064013Z-restore-e817b3 -i prod.inv"
+    )]
     Unlock(RunArgs),
     /// Check runbooks without contacting any host
+    #[command(after_help = "Examples:\n  runbook check my-own.etcdrb")]
     Check(CheckArgs),
     /// Format runbooks
+    #[command(
+        after_help = "Examples:\n  runbook fmt my-own.etcdrb\n  runbook fmt --check my-own.etcdrb"
+    )]
     Fmt(FmtArgs),
     /// Explain a diagnostic's code, a verb, a guard, a type
+    #[command(after_help = "Examples:\n  runbook explain quorum-safe\n  runbook explain restore")]
     Explain(ExplainArgs),
     /// Print the text of a shipped runbook, or list them
+    #[command(
+        after_help = "Examples:\n  runbook view\n  runbook view restore.etcdrb > my-own.etcdrb"
+    )]
     View(ViewArgs),
     /// Show what an inventory means
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  runbook inventory graph -i prod.inv\n  runbook inventory hosts -i prod.inv -l 'etcd[0:1]'"
+    )]
     Inventory(InventoryCommand),
     /// Show a host's variables and where each comes from
+    #[command(after_help = "Examples:\n  runbook vars etcd1 -i prod.inv")]
     Vars(VarsArgs),
     /// Read etcd snapshot files
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  runbook snapshot verify backup.db\n  runbook snapshot inspect backup.db --format json"
+    )]
     Snapshot(SnapshotCommand),
     /// Print a completion script for a shell
+    #[command(
+        after_help = "Examples:\n  runbook completions bash > /etc/bash_completion.d/runbook"
+    )]
     Completions {
         /// Which shell
         shell: clap_complete::Shell,

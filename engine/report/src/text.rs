@@ -44,6 +44,7 @@ pub fn wrap(text: &str, width: usize, by: &str) -> String {
     for (index, word) in text.split(' ').enumerate() {
         let wide = console::measure_text_width(word);
         if index > 0 && wide > 0 && used + 1 + wide > width && used > by.len() {
+            out.truncate(out.trim_end().len());
             out.push('\n');
             out.push_str(by);
             used = by.len();

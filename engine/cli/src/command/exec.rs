@@ -207,6 +207,12 @@ async fn believe_snapshots(prepared: &Prepared<'_>, world: &Arc<RealWorld>) -> R
     use runbook_run::world::Observe;
     for (path, sha256) in &prepared.needs().snapshots {
         let facts = world.snapshot(path, sha256.as_deref()).await;
+        if !facts.refused.is_empty() && !std::path::Path::new(path).exists() {
+            return Err(Failure::input(
+                format!("there is no snapshot `{path}`"),
+                "a relative path begins at the current directory; no host was contacted".to_owned(),
+            ));
+        }
         if !facts.refused.is_empty() {
             return Err(Failure::input(
                 format!("snapshot `{path}` is refused: {}", facts.refused.join("; ")),

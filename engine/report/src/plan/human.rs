@@ -122,7 +122,8 @@ fn guard(guard: &PlannedGuard, style: Style, depth: &str) -> String {
     out.push('\n');
     if stops(guard) && guard.within_ms.is_none() {
         if let Some(text) = &guard.otherwise {
-            out += &indent(&escape(text), &under);
+            let text = format!("{under}{}", escape(text).replace('\n', " "));
+            out += &(wrap(&text, style.width, &under) + "\n");
         }
         if let Verdict::Violated {
             help: Some(help), ..
