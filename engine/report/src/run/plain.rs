@@ -166,7 +166,7 @@ pub(super) fn run_end(end: &RunEnd) -> String {
         RunEnd::Unreachable { reason } => {
             format!("stopped, a host is unreachable: {}", escape(reason))
         }
-        RunEnd::RolledBack { reason } => format!("failed and rolled back: {}", escape(reason)),
+        RunEnd::RolledBack { reason } => format!("rolled back: {}", escape(reason)),
         RunEnd::Unknown { reason } => {
             format!("stopped, an outcome is not known: {}", escape(reason))
         }
