@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from . import mounts
-from .names import CACHE, MIRROR, LabError
+from .names import CACHE, LabError
 from .network import run
 
 HERE = Path(__file__).resolve().parent.parent
@@ -64,12 +64,13 @@ def _build(base, packages):
     staging.chmod(0o755)
     tree = staging / "tree"
     say(f"building the base disk ({SUITE}, {len(packages)} packages besides the minimum)")
+    mirror = run(str(HERE / "mirror")).strip()
     command = ["mmdebstrap", "--quiet", *OPTIONS, f"--include={','.join(packages)}",
-               f"--customize-hook={RECIPE} \"$1\"", SUITE, str(tree), MIRROR]
+               f"--customize-hook={RECIPE} \"$1\"", SUITE, str(tree), mirror]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         shutil.rmtree(staging)
-        raise LabError(f"the base could not be built from {MIRROR}:\n{done.stderr.strip()}")
+        raise LabError(f"the base could not be built from {mirror}:\n{done.stderr.strip()}")
     tree.rename(base)
     staging.rmdir()
 

@@ -13,7 +13,7 @@ environment:
   LAB                  which lab (default `default`); several may be up at once, each with its own hosts
   RUNBOOK_LAB_DIR      where labs keep their disks (default /var/tmp/runbook-lab)
   RUNBOOK_LAB_CACHE    base disks and etcd versions (default /var/cache/runbook-lab)
-  RUNBOOK_LAB_MIRROR   Debian mirror (default http://deb.debian.org/debian)
+  RUNBOOK_LAB_MIRROR   Debian mirror (default: the one that apt uses here)
 
 Hosts are etcd1, etcd2, ... at 198.18.0.11, .12, ...; the controller is 198.18.0.1. Nothing in a lab has a way out.
 Users: `ops` (sudo without a password) and `nopass` (sudo asks for `lab-password`), both opened by the lab's key.

@@ -11,7 +11,6 @@ from pathlib import Path
 
 CACHE = Path(os.environ.get("RUNBOOK_LAB_CACHE", "/var/cache/runbook-lab"))
 LABS = Path(os.environ.get("RUNBOOK_LAB_DIR", "/var/tmp/runbook-lab"))
-MIRROR = os.environ.get("RUNBOOK_LAB_MIRROR", "http://deb.debian.org/debian")
 
 # 198.18.0.0/15 is set aside for benchmarks (RFC 2544). Labs share no network, so all use the same addresses.
 SUBNET = "198.18.0"

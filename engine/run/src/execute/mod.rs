@@ -191,7 +191,7 @@ impl From<Option<Failure>> for Flow {
     }
 }
 
-/// What was tried in this session for one host's part of a step.
+/// What this process tried for one host's part of a step.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tries {
     failed: u32,
