@@ -90,7 +90,8 @@ async fn healthy_members_agree() {
             assert!(!status.is_learner);
             assert_eq!((&status.errors[..], &status.alarms[..]), (&[][..], &[][..]));
             let days = (status.certificate_not_after.unwrap() - support::now()) / 86_400;
-            assert_eq!(days, 29);
+            // Issued for thirty days, perhaps within this second.
+            assert!((29..=30).contains(&days), "{days}");
             let mut names: Vec<_> = status
                 .members
                 .as_ref()
