@@ -53,9 +53,10 @@ def pids(name):
     """Every process of the group and of the groups below it."""
     found = set()
     for hierarchy in hierarchies():
-        for procs in (hierarchy / name).rglob("cgroup.procs"):
+        # A booting host makes and removes groups all the time: os.walk passes over what went away, rglob does not.
+        for directory, _, _ in os.walk(hierarchy / name):
             try:
-                found.update(int(line) for line in procs.read_text().split())
+                found.update(int(line) for line in Path(directory, "cgroup.procs").read_text().split())
             except OSError:
                 continue  # the group below went away meanwhile
     found.discard(0)  # a process of another pid namespace
@@ -99,7 +100,7 @@ def _remove(group, deadline):
     if not group.exists():
         return
     # Deepest first. A group stays busy for an instant after its last process has gone.
-    for path in sorted((p for p in group.rglob("*") if p.is_dir()), key=lambda p: -len(p.parts)) + [group]:
+    for path in sorted((Path(d) for d, _, _ in os.walk(group)), key=lambda p: -len(p.parts)):
         while True:
             try:
                 path.rmdir()
