@@ -245,7 +245,8 @@ fn refusal(planned: &Planned, code: u8) -> Failure {
             .filter_map(|r| r.as_ref().err())
             .collect();
         let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        return Failure::say(code, text.join("\n"), help_for(errors[0]).to_owned());
+        let help = errors.first().map(|error| help_for(error).to_owned());
+        return Failure::say(code, text.join("\n"), help);
     }
     let refusing = readiness(&planned.plan).refusing.join(", ");
     Failure::say(
