@@ -19,7 +19,9 @@ pub struct ProbeRequest {
     pub ports: Vec<u16>,
     /// Services to look at.
     pub services: Vec<ServiceQuery>,
-    /// Where to look for `etcd`, `etcdctl`, `etcdutl` beside PATH.
+    /// Whether `etcd`, `etcdctl`, `etcdutl` are wanted: each that is new to us is run to tell what it is, which takes a while.
+    pub tools: bool,
+    /// Where to look for them beside PATH.
     pub bin_dirs: Vec<String>,
     /// Users whose existence is wanted.
     pub users: Vec<String>,
@@ -48,6 +50,7 @@ impl ProbeRequest {
         add(&mut self.disks, &other.disks);
         add(&mut self.ports, &other.ports);
         add(&mut self.services, &other.services);
+        self.tools |= other.tools;
         add(&mut self.bin_dirs, &other.bin_dirs);
         add(&mut self.users, &other.users);
         add(&mut self.certificates, &other.certificates);

@@ -73,6 +73,11 @@ impl Prepared<'_> {
         }
     }
 
+    /// Whether `--limit` leaves steps this host.
+    pub(crate) fn is_within(&self, host: &HostName) -> bool {
+        self.limit.as_ref().is_none_or(|left| left.contains(host))
+    }
+
     pub(crate) fn member(&self, host: &HostName) -> Option<&MemberSpec> {
         self.members.iter().find(|m| m.host == *host)
     }
@@ -327,7 +332,8 @@ fn collect(prepared: &mut Prepared<'_>, problems: &mut Vec<Problem>) {
                 continue;
             }
         };
-        for host in hosts {
+        // What `--limit` leaves out is not worked on, so no step asks it anything.
+        for host in hosts.into_iter().filter(|h| prepared.is_within(h)) {
             match of_step(prepared, step, &host) {
                 Ok(request) => all.hosts.entry(host).or_default().merge(&request),
                 Err(problem) => problems.push(problem),

@@ -97,6 +97,7 @@ fn step(step: usize, actions: Vec<Action>) -> Order {
 async fn look(lab: &Lab, dir: &str) -> HostFacts {
     let request = ProbeRequest {
         data_dirs: vec![dir.into()],
+        tools: true,
         bin_dirs: vec![etcd::bin_dir("3.4.23").display().to_string()],
         ..ProbeRequest::default()
     };
@@ -305,6 +306,7 @@ fn about_e1(lab: &Lab) -> ProbeRequest {
     ProbeRequest {
         services: vec![query],
         ports: vec![2379],
+        tools: true,
         bin_dirs: vec![etcd::bin_dir("3.4.23").display().to_string()],
         ..ProbeRequest::default()
     }

@@ -309,6 +309,15 @@ async fn of_many_files_each_has_its_end() {
             .is_symlink()
     );
     assert_eq!(std::fs::metadata(lab.path("new/deep")).unwrap().len(), 0);
+    for dir in [".", "new"] {
+        for entry in std::fs::read_dir(lab.path(dir)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(
+                !name.starts_with(".runbook-"),
+                "{dir}/{name} was left behind"
+            );
+        }
+    }
 
     std::fs::create_dir(lab.path("in the way")).unwrap();
     let actions = vec![
@@ -325,6 +334,52 @@ async fn of_many_files_each_has_its_end() {
     assert_eq!(failed(&outcomes[1]).1, reason);
     assert!(std::path::Path::new(&lab.path("before")).exists());
     assert!(!std::path::Path::new(&lab.path("after")).exists());
+}
+
+/// One shell runs program after program; when it is gone, another takes its place and nobody notices.
+#[tokio::test]
+async fn a_shell_is_used_again_and_replaced_when_it_is_gone() {
+    let lab = Lab::local().locked("r1").await;
+    let shell_of = async |step: usize| {
+        let file = lab.path(&format!("shell-{step}"));
+        // Up from the script to the process whose parent is this test.
+        let script = format!(
+            "p=$$; while :; do read -r _ _ _ parent _ </proc/$p/stat; [ \"$parent\" = {} ] && break; p=$parent; done; echo $p >{file}",
+            std::process::id()
+        );
+        let action = Action::Shell {
+            script,
+            env: vec![],
+            creates: None,
+            read_only: false,
+        };
+        let order = Order {
+            step,
+            ..order("r1", vec![action])
+        };
+        assert_eq!(lab.apply(order).await.unwrap(), [done(true)]);
+        std::fs::read_to_string(&file).unwrap().trim().to_owned()
+    };
+    let first = shell_of(1).await;
+    lab.world
+        .probe(&lab.host, &ProbeRequest::default())
+        .await
+        .unwrap();
+    assert_eq!(shell_of(2).await, first);
+    let kill = |pid: &str| {
+        let killed = std::process::Command::new("kill")
+            .args(["-9", pid])
+            .status();
+        assert!(killed.unwrap().success());
+    };
+    kill(&first);
+    let second = shell_of(3).await;
+    assert_ne!(second, first);
+    kill(&second);
+    lab.world
+        .probe(&lab.host, &ProbeRequest::default())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

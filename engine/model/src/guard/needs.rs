@@ -56,6 +56,7 @@ pub fn member_probe(spec: &MemberSpec) -> ProbeRequest {
         disks: vec![spec.data_dir.clone()],
         ports: vec![spec.client_port, spec.peer_port],
         services: vec![service(spec)],
+        tools: true,
         bin_dirs: spec.bin_dir.iter().cloned().collect(),
         users: vec![spec.user.clone()],
         data_dirs: vec![spec.data_dir.clone()],

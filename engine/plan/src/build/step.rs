@@ -106,9 +106,7 @@ impl<'a> Builder<'a> {
     /// The step's hosts on what is predicted, within `--limit`.
     fn hosts(&self, step: &Step) -> Outcome<Vec<HostName>> {
         let mut hosts = hosts_of(&self.scope(&self.prediction.view), &step.on)?;
-        if let Some(limit) = &self.prepared.limit {
-            hosts.retain(|h| limit.contains(h));
-        }
+        hosts.retain(|h| self.prepared.is_within(h));
         Ok(hosts)
     }
 

@@ -21,6 +21,7 @@ pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
         data_dirs: vec![spec.data_dir.clone()],
         dirs: vec![spec.data_dir.clone()],
         disks: vec![spec.data_dir.clone()],
+        tools: true,
         bin_dirs: spec.bin_dir.iter().cloned().collect(),
         ..ProbeRequest::default()
     })

@@ -18,6 +18,7 @@ const PACKAGES: [&str; 2] = ["etcd-server", "etcd-client"];
 pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
     let spec = call.member()?;
     let mut request = ProbeRequest {
+        tools: true,
         bin_dirs: spec.bin_dir.iter().cloned().collect(),
         ..ProbeRequest::default()
     };

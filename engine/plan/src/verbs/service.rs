@@ -67,6 +67,8 @@ pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
             manager: unit.manager,
             run_dir,
         }],
+        // A plain process is started by its binary.
+        tools: member.is_some_and(|m| m.manager == ServiceManager::Process),
         bin_dirs: member.and_then(|m| m.bin_dir.clone()).into_iter().collect(),
         ..ProbeRequest::default()
     })

@@ -39,21 +39,10 @@ pub fn probe(
     known: &BTreeMap<String, String>,
 ) -> Result<String, NulByte> {
     let mut calls = String::from("base\n");
-    // First, in the background: running them takes longest.
-    let bin_dirs: Vec<String> = request
-        .bin_dirs
-        .iter()
-        .filter_map(|d| path(d).ok())
-        .collect();
-    let dirs = bin_dirs.iter().map(String::as_str).chain(PATH_DIRS);
-    for tool in TOOLS {
-        let before = known.get(tool).map_or("", String::as_str);
-        calls.push_str(&format!(
-            "find_tool {} &\n",
-            words([tool, before].into_iter().chain(dirs.clone()))?
-        ));
+    if request.tools {
+        // First, in the background: running them takes longest.
+        calls.push_str(&tools(request, known)?);
     }
-    calls.push_str("wait\n");
     let all_paths = usable(
         request
             .files
@@ -88,6 +77,25 @@ pub fn probe(
         "{PRELUDE}{PROBE}{}{calls}",
         context.assignments()?
     )))
+}
+
+fn tools(request: &ProbeRequest, known: &BTreeMap<String, String>) -> Result<String, NulByte> {
+    let bin_dirs: Vec<String> = request
+        .bin_dirs
+        .iter()
+        .filter_map(|d| path(d).ok())
+        .collect();
+    let dirs = bin_dirs.iter().map(String::as_str).chain(PATH_DIRS);
+    let mut calls = String::new();
+    for tool in TOOLS {
+        let before = known.get(tool).map_or("", String::as_str);
+        calls.push_str(&format!(
+            "find_tool {} &\n",
+            words([tool, before].into_iter().chain(dirs.clone()))?
+        ));
+    }
+    calls.push_str("wait\n");
+    Ok(calls)
 }
 
 /// Contents of many files in one record a group: a program started for each would cost more than all else that is asked.

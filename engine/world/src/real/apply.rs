@@ -1,4 +1,3 @@
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -7,20 +6,16 @@ use runbook_model::facts::{HostError, LockFacts};
 use runbook_model::host::{HostName, MemberSpec};
 use runbook_run::world::{Order, Progress, World};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::receipt::{Receipt, broken};
+use super::reach::Talk;
+use super::receipt::Receipt;
 use super::world::RealWorld;
-use crate::frame::{self, Frames, Piece};
+use crate::frame;
 use crate::program::{self, Context, Key, Part};
-use crate::transport::{Channel, Link, LinkError};
 
-/// After the deadline: what ending a program and asking for its receipt may take.
-pub(super) const GRACE: Duration = Duration::from_secs(15);
 /// For a write to be carried out and read back everywhere.
 const WRITE_LIMIT: Duration = Duration::from_secs(15);
-/// Pause between tries to find a lost order again.
-pub(super) const PAUSE: Duration = Duration::from_millis(300);
 
 impl World for RealWorld {
     async fn apply(
@@ -161,7 +156,6 @@ impl Work<'_> {
 
     /// A program that runs on the host whatever becomes of the connection; a lost one is found again by its receipt.
     async fn detached(&self, key: &Key, range: Range<usize>) -> Result<Vec<Outcome>, HostError> {
-        let link = self.world.shared.link(self.host)?;
         let nonce = self.nonce()?;
         let numbered: Vec<(usize, &Action)> = range
             .clone()
@@ -183,87 +177,7 @@ impl Work<'_> {
             host: self.host.clone(),
             detail: e.to_string(),
         })?;
-        let mut watch = Watch::new(self.progress);
-        let mut lost = Lost::new(self);
-        loop {
-            match link.run(&program).await {
-                Ok(channel) => {
-                    lost.sent = true;
-                    match timeout_at(
-                        self.deadline + GRACE,
-                        self.follow(&link, channel, &nonce, &mut watch),
-                    )
-                    .await
-                    {
-                        Ok(Followed::Complete) => return self.concluded(&watch.receipt, range),
-                        Ok(Followed::NeverBegan(error)) => return Err(error),
-                        Ok(Followed::Lost(why)) => lost.note(why, watch.seen),
-                        Err(_) => {
-                            return Ok(watch
-                                .receipt
-                                .outcomes(range, "the host gave no answer after the time limit"));
-                        }
-                    }
-                }
-                Err(LinkError::NotSent(error)) if !lost.sent => return Err(error),
-                Err(error) => {
-                    lost.sent |= matches!(error, LinkError::Lost(_));
-                    lost.note(error.to_string(), false);
-                }
-            }
-            if lost.is_over() {
-                return Ok(watch.receipt.outcomes(
-                    range,
-                    &format!(
-                        "the connection was lost and did not come back: {}",
-                        lost.why
-                    ),
-                ));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// Reads records until the last, or until the stream ends.
-    pub(super) async fn follow(
-        &self,
-        link: &Link,
-        mut channel: Channel,
-        nonce: &str,
-        watch: &mut Watch<'_>,
-    ) -> Followed {
-        let mut frames = Frames::new(&mut channel.output, nonce);
-        watch.seen = false;
-        let mut noise = crate::text::HeadTail::new(512);
-        while let Ok(Some(piece)) = frames.next().await {
-            match piece {
-                Piece::Head(head) => {
-                    watch.seen = true;
-                    if let ["nonce", other] =
-                        head.iter().map(String::as_str).collect::<Vec<_>>()[..]
-                    {
-                        frames.accept(other);
-                    } else {
-                        watch.head(&head);
-                    }
-                    if watch.receipt.complete {
-                        return Followed::Complete;
-                    }
-                }
-                Piece::Data(data) if watch.seen => watch.data(&data),
-                Piece::Data(data) => noise.push(&data),
-            }
-        }
-        drop(frames);
-        let error = broken(link.host(), &mut channel, &noise.shown()).await;
-        let refused = matches!(
-            error,
-            HostError::SudoPassword { .. } | HostError::Sudo { .. }
-        );
-        if !watch.seen && (refused || channel.has_exited().await) {
-            return Followed::NeverBegan(error);
-        }
-        Followed::Lost(error.to_string())
+        self.until_told(range, &program, Talk::Follow, &nonce).await
     }
 
     pub(super) fn concluded(
@@ -296,113 +210,5 @@ impl Work<'_> {
             "it was interrupted on the host (a power cut, or it was killed)".to_owned()
         };
         Ok(receipt.outcomes(range, &why))
-    }
-}
-
-pub(super) enum Followed {
-    Complete,
-    /// The shell ended before our program said a word.
-    NeverBegan(HostError),
-    Lost(String),
-}
-
-/// How long an order's connection has been gone.
-pub(super) struct Lost<'a> {
-    /// Some of it may have reached the host.
-    pub sent: bool,
-    pub why: String,
-    since: Option<Instant>,
-    limit: Duration,
-    deadline: Instant,
-    _work: std::marker::PhantomData<&'a ()>,
-}
-
-impl<'a> Lost<'a> {
-    pub fn new(work: &Work<'a>) -> Self {
-        let limit = Duration::from_secs(work.world.shared.settings.reconnect_s);
-        Self {
-            sent: false,
-            why: String::new(),
-            since: None,
-            limit,
-            deadline: work.deadline + GRACE,
-            _work: std::marker::PhantomData,
-        }
-    }
-
-    /// It is gone; `answered`: not before the host had answered this time.
-    pub fn note(&mut self, why: String, answered: bool) {
-        self.why = why;
-        let now = Instant::now();
-        self.since = if answered {
-            Some(now)
-        } else {
-            self.since.or(Some(now))
-        };
-    }
-
-    /// Whether it is time to stop trying.
-    pub fn is_over(&self) -> bool {
-        let now = Instant::now();
-        now > self.deadline
-            || self
-                .since
-                .is_some_and(|since| now.duration_since(since) > self.limit)
-    }
-}
-
-/// The receipt as it comes in, told to whoever watches.
-pub(super) struct Watch<'a> {
-    pub receipt: Receipt,
-    /// A record came over the present connection.
-    pub seen: bool,
-    progress: &'a UnboundedSender<Progress>,
-    announced: BTreeSet<usize>,
-    line: Vec<u8>,
-}
-
-impl<'a> Watch<'a> {
-    pub fn new(progress: &'a UnboundedSender<Progress>) -> Self {
-        Self {
-            receipt: Receipt::default(),
-            seen: false,
-            progress,
-            announced: BTreeSet::new(),
-            line: Vec::new(),
-        }
-    }
-
-    pub fn head(&mut self, head: &[String]) {
-        self.flush();
-        if let Some(at) = self.receipt.head(head)
-            && self.announced.insert(at)
-        {
-            let _ = self.progress.send(Progress::Started(at));
-        }
-    }
-
-    pub fn data(&mut self, data: &[u8]) {
-        self.receipt.data(data);
-        // Once the receipt is told there is nothing new in it.
-        if self.receipt.status.is_some() || !self.receipt.shows_output() {
-            return;
-        }
-        for byte in data {
-            match byte {
-                b'\n' => self.flush(),
-                // A line longer than anybody reads is shown by its beginning.
-                other if self.line.len() < 1024 => self.line.push(*other),
-                _ => {}
-            }
-        }
-    }
-
-    fn flush(&mut self) {
-        if !self.line.is_empty() {
-            let _ = self
-                .progress
-                .send(Progress::Line(crate::text::line(&self.line)));
-            self.line.clear();
-        }
     }
 }

@@ -85,7 +85,10 @@ impl RealWorld {
             let answer = next_frame(&mut frames, &mut state, PAYLOAD_LIMIT).await;
             drop(frames);
             match answer {
-                Some(answer) => Ok(answer),
+                Some(answer) => {
+                    link.give_back(channel);
+                    Ok(answer)
+                }
                 None => Err(broken(host, &mut channel, &state.noise()).await),
             }
         };

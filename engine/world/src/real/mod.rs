@@ -5,10 +5,12 @@ mod control;
 mod forward;
 mod lock;
 mod observe;
+mod reach;
 mod receipt;
 mod snapshot;
 mod told;
 mod upload;
+mod watch;
 mod world;
 
 pub use world::RealWorld;

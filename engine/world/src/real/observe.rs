@@ -22,12 +22,14 @@ impl Observe for RealWorld {
     async fn probe(&self, host: &HostName, request: &ProbeRequest) -> Result<HostFacts, HostError> {
         let link = self.shared.link(host)?;
         let limit_s = self.shared.settings.probe_timeout_s;
-        match timeout(
-            Duration::from_secs(limit_s),
-            self.probe_once(&link, request),
-        )
-        .await
-        {
+        // Asking twice does no harm, so a lost connection is tried once more.
+        let twice = async {
+            match self.probe_once(&link, request).await {
+                Err(HostError::Garbled { .. }) => self.probe_once(&link, request).await,
+                answer => answer,
+            }
+        };
+        match timeout(Duration::from_secs(limit_s), twice).await {
             Ok(result) => result,
             Err(_) => Err(HostError::Timeout {
                 host: host.clone(),
@@ -113,7 +115,11 @@ impl RealWorld {
             answers.read(&frame, &known);
             if answers.ended() {
                 let (facts, tools) = answers.finish(began_ms, clock_ms);
-                self.shared.known.lock().await.insert(host.clone(), tools);
+                if request.tools {
+                    self.shared.known.lock().await.insert(host.clone(), tools);
+                }
+                drop(frames);
+                link.give_back(channel);
                 return Ok(facts);
             }
         }

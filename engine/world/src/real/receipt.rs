@@ -234,7 +234,8 @@ impl Receipt {
         let mut over = false;
         for at in actions {
             let outcome = match self.ended.get(&at) {
-                _ if over => Outcome::NotStarted,
+                // Files renamed by one program: some may be in place behind one that could not be.
+                None if over => Outcome::NotStarted,
                 Some(0) => Outcome::Done { changed: false },
                 Some(10) => Outcome::Done { changed: true },
                 Some(status) => {

@@ -8,8 +8,10 @@ use runbook_model::facts::HostError;
 use runbook_run::world::Receipt as Told;
 use tokio::time::timeout;
 
-use super::apply::{Followed, Watch, Work};
+use super::apply::Work;
+use super::reach::Followed;
 use super::receipt::{Receipt, Standing};
+use super::watch::Watch;
 use crate::program::{self, Part};
 use crate::transport::LinkError;
 

@@ -8,19 +8,20 @@ use runbook_run::world::Progress;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
-use tokio::time::timeout_at;
 
-use super::apply::{GRACE, Lost, PAUSE, Watch, Work};
+use super::apply::Work;
+use super::reach::{Followed, Talk};
 use super::receipt::broken;
+use super::watch::Watch;
 use crate::frame::{Frames, Piece};
 use crate::program::{self, Key, SMALL_UPLOAD, Upload};
-use crate::transport::{Channel, Input, LinkError};
+use crate::transport::{Channel, Input};
 
 const CHUNK: usize = 256 * 1024;
 
 /// A file on the control host, looked at.
 #[derive(Clone, Debug)]
-struct Source {
+pub(super) struct Source {
     path: String,
     sha256: String,
     size: u64,
@@ -84,7 +85,6 @@ impl Work<'_> {
         range: Range<usize>,
         sources: &[Source],
     ) -> Result<Vec<Outcome>, HostError> {
-        let link = self.world.shared.link(self.host)?;
         let nonce = self.nonce()?;
         let files: Vec<Upload<'_>> = range
             .clone()
@@ -106,52 +106,18 @@ impl Work<'_> {
             host: self.host.clone(),
             detail: e.to_string(),
         })?;
-        let mut watch = Watch::new(self.progress);
-        let mut lost = Lost::new(self);
-        loop {
-            match link.run(&program).await {
-                Ok(channel) => {
-                    lost.sent = true;
-                    watch.seen = false;
-                    let talk = self.converse(channel, &nonce, (range.start, sources), &mut watch);
-                    match timeout_at(self.deadline, talk).await {
-                        Ok(Ok(())) => return self.concluded(&watch.receipt, range),
-                        Ok(Err(Broken::NeverBegan(error))) => return Err(error),
-                        Ok(Err(Broken::Lost(why))) => lost.note(why, watch.seen),
-                        Err(_) => {
-                            return Ok(watch
-                                .receipt
-                                .outcomes(range, "its time limit passed while it was being sent"));
-                        }
-                    }
-                }
-                Err(LinkError::NotSent(error)) if !lost.sent => return Err(error),
-                Err(error) => {
-                    lost.sent |= matches!(error, LinkError::Lost(_));
-                    lost.note(error.to_string(), false);
-                }
-            }
-            if lost.is_over() {
-                return Ok(watch.receipt.outcomes(
-                    range,
-                    &format!(
-                        "the connection was lost and did not come back: {}",
-                        lost.why
-                    ),
-                ));
-            }
-            tokio::time::sleep(PAUSE.min(GRACE)).await;
-        }
+        let talk = Talk::Send(range.start, sources);
+        self.until_told(range, &program, talk, &nonce).await
     }
 
     /// Sends every file and reads every record.
-    async fn converse(
+    pub(super) async fn converse(
         &self,
         mut channel: Channel,
         nonce: &str,
         files: (usize, &[Source]),
         watch: &mut Watch<'_>,
-    ) -> Result<(), Broken> {
+    ) -> Followed {
         let mut frames = Frames::new(&mut channel.output, nonce);
         let input = &mut channel.input;
         let mut open = true;
@@ -188,16 +154,16 @@ impl Work<'_> {
                     error,
                     HostError::SudoPassword { .. } | HostError::Sudo { .. }
                 );
-                if !watch.seen && (refused || channel.has_exited().await) {
-                    return Err(Broken::NeverBegan(error));
+                if !watch.seen && (refused || channel.has_refused().await) {
+                    return Followed::NeverBegan(error);
                 }
                 return match watch.receipt.has_stopped() {
-                    true => Ok(()),
-                    false => Err(Broken::Lost(error.to_string())),
+                    true => Followed::Complete,
+                    false => Followed::Lost(error.to_string()),
                 };
             }
         }
-        Ok(())
+        Followed::Complete
     }
 
     /// Streams a file from where the host has it, then the digest of what was streamed.
@@ -233,11 +199,6 @@ impl Work<'_> {
         input.write_all(format!("{digest}\n").as_bytes()).await?;
         input.flush().await
     }
-}
-
-enum Broken {
-    NeverBegan(HostError),
-    Lost(String),
 }
 
 enum Answer {

@@ -30,6 +30,8 @@ pub struct Channel {
     pub(super) errors: Drained,
     /// Keeps session or process.
     pub(super) held: Held,
+    /// It has run a program before.
+    pub(super) used: bool,
     /// One of the few sessions that a connection may carry at once.
     pub(super) _permit: Option<OwnedSemaphorePermit>,
 }
@@ -42,14 +44,19 @@ pub(super) enum Held {
 }
 
 impl Channel {
-    /// Whether the shell itself came to an end, and not just the connection.
-    pub async fn has_exited(self) -> bool {
+    /// Whether it is sure that nothing of the first program began: the shell itself came to an end, and not just the connection. Of a
+    /// shell that worked before nothing is sure: whatever ended it may have come late.
+    pub async fn has_refused(self) -> bool {
         let Channel {
             input,
             output,
             held,
+            used,
             ..
         } = self;
+        if used {
+            return false;
+        }
         drop((input, output));
         let wait = async {
             match held {
@@ -63,6 +70,23 @@ impl Channel {
             }
         };
         timeout(Duration::from_secs(2), wait).await.unwrap_or(false)
+    }
+
+    /// Whether the shell waits for its next program: nothing more came from the one before, and the connection stands, as far as is known.
+    pub(super) async fn is_quiet(&mut self) -> bool {
+        let mut byte = [0; 1];
+        timeout(Duration::ZERO, self.output.read(&mut byte))
+            .await
+            .is_err()
+    }
+
+    /// Forgets what earlier programs wrote as errors.
+    pub(super) fn begin_again(&mut self) {
+        self.used = true;
+        match self.errors.kept.lock() {
+            Ok(mut kept) => *kept = HeadTail::new(STDERR_LIMIT),
+            Err(poisoned) => *poisoned.into_inner() = HeadTail::new(STDERR_LIMIT),
+        }
     }
 
     /// All error output of a program that has ended.

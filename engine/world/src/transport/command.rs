@@ -1,4 +1,4 @@
-//! The words that start a shell on a host. They are constant but for a length, a nonce and sudo's own arguments.
+//! The words that start a shell on a host. They are constant but for a nonce and sudo's own arguments.
 
 use runbook_model::host::{Become, Connection};
 
@@ -25,15 +25,31 @@ pub enum BadConnection {
     },
 }
 
-/// Reads a program of exactly `len` bytes from its input and runs it; what follows on the input is the program's to read. `head -c`
-/// takes exactly as many bytes as asked for, where a shell that read its program from the input itself would read ahead.
-fn bootstrap(len: usize) -> String {
-    format!("p=$(head -c {len}) && eval \"$p\"")
+/// What a shell does with its input: a line with a number, then a program of so many bytes. `read` and `head -c` take exactly what they
+/// are asked for, where a shell that read its program from the input itself would read ahead. Programs find their user's id in WHO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// One program after the other, each in a shell of its own; none of them can read from the input, so that nothing but programs is
+    /// ever taken for one. A program that fails ends the shell.
+    Programs,
+    /// One program, whose input is what follows.
+    ProgramAndInput,
+}
+
+impl Reads {
+    const fn bootstrap(self) -> &'static str {
+        match self {
+            Self::Programs => {
+                r#"WHO=$(id -u); while read -r n; do p=$(head -c "$n") && (eval "$p") </dev/null || exit; done"#
+            }
+            Self::ProgramAndInput => r#"WHO=$(id -u); read -r n && p=$(head -c "$n") && eval "$p""#,
+        }
+    }
 }
 
 /// The command's words, for a shell of the user after become. With `prompt`, sudo asks for a password on the error output with that
-/// prompt, and the shell answers with a line `prompt` before it reads the program.
-pub fn shell_words(connection: &Connection, len: usize, prompt: Option<&str>) -> Vec<String> {
+/// prompt, and the shell answers with a line `prompt` before it reads a program.
+pub fn shell_words(connection: &Connection, reads: Reads, prompt: Option<&str>) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     if let Some(Become { user, flags }) = &connection.r#become {
         words.extend(["/usr/bin/env", "LC_ALL=C", "sudo"].map(str::to_owned));
@@ -46,8 +62,8 @@ pub fn shell_words(connection: &Connection, len: usize, prompt: Option<&str>) ->
         words.push("--".to_owned());
     }
     let program = match prompt {
-        Some(prompt) => format!("echo {prompt}; {}", bootstrap(len)),
-        None => bootstrap(len),
+        Some(prompt) => format!("echo {prompt}; {}", reads.bootstrap()),
+        None => reads.bootstrap().to_owned(),
     };
     words.extend(["/bin/sh".to_owned(), "-c".to_owned(), program]);
     words
@@ -154,16 +170,17 @@ mod tests {
     fn the_command_line_is_one_that_every_login_shell_reads_alike() {
         let mut connection = with("a");
         assert_eq!(
-            command_line(&shell_words(&connection, 7, None)),
-            "exec /bin/sh -c 'p=$(head -c 7) && eval \"$p\"'"
+            command_line(&shell_words(&connection, Reads::ProgramAndInput, None)),
+            r#"exec /bin/sh -c 'WHO=$(id -u); read -r n && p=$(head -c "$n") && eval "$p"'"#
         );
         connection.r#become = Some(Become {
             user: "root".into(),
             flags: vec!["-H".into()],
         });
         assert_eq!(
-            command_line(&shell_words(&connection, 7, Some("abc"))),
-            "exec /usr/bin/env LC_ALL=C sudo -S -p abc -u root -H -- /bin/sh -c 'echo abc; p=$(head -c 7) && eval \"$p\"'"
+            command_line(&shell_words(&connection, Reads::Programs, Some("abc"))),
+            "exec /usr/bin/env LC_ALL=C sudo -S -p abc -u root -H -- /bin/sh -c \
+             'echo abc; WHO=$(id -u); while read -r n; do p=$(head -c \"$n\") && (eval \"$p\") </dev/null || exit; done'"
         );
     }
 }

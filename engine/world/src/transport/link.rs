@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
 use super::channel::{Channel, Held, Input, Output, drain};
-use super::command::{check, command_line, shell_words};
+use super::command::{Reads, check, command_line, shell_words};
 use super::master;
 use crate::settings::Settings;
 
@@ -40,6 +40,8 @@ pub struct Link {
     settings: Arc<Settings>,
     session: Mutex<Option<Arc<Session>>>,
     sessions: Arc<Semaphore>,
+    /// Shells that wait for a program: a new one costs the host a login, sudo's own checks and a session (some 20 ms of its time).
+    idle: std::sync::Mutex<Vec<Channel>>,
     /// Bounds connects over all hosts.
     forks: Arc<Semaphore>,
 }
@@ -58,6 +60,7 @@ impl Link {
             settings,
             session: Mutex::new(None),
             sessions: Arc::new(Semaphore::new(SESSIONS)),
+            idle: std::sync::Mutex::default(),
             forks,
         }
     }
@@ -132,6 +135,7 @@ impl Link {
 
     /// Ends the master, if there is one.
     pub async fn stop(&self) {
+        while self.take_idle().is_some() {}
         if !self.is_local() {
             *self.session.lock().await = None;
             master::stop(&master::Sockets::of(
@@ -142,11 +146,56 @@ impl Link {
         }
     }
 
-    /// Starts a shell on the host and sends it the program. What is written to the channel's input afterwards is the program's to read.
+    /// Sends a program to a shell on the host: to one that has nothing to do, else to a new one.
     ///
     /// # Errors
     /// No connection, sudo refuses, or the connection breaks.
     pub async fn run(&self, program: &str) -> Result<Channel, LinkError> {
+        while let Some(mut channel) = self.take_idle() {
+            if !channel.is_quiet().await {
+                continue;
+            }
+            channel.begin_again();
+            // A shell that is gone read nothing: a new one may be sent the same.
+            if send(&mut channel, program).await.is_ok() {
+                return Ok(channel);
+            }
+        }
+        self.start(Reads::Programs, program).await
+    }
+
+    /// Starts a shell of its own for a program; what is written to the channel's input afterwards is the program's to read.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn run_with_input(&self, program: &str) -> Result<Channel, LinkError> {
+        self.start(Reads::ProgramAndInput, program).await
+    }
+
+    /// Gives back a channel of [`Self::run`] whose program has said its last word: its shell takes the next one.
+    pub fn give_back(&self, channel: Channel) {
+        // Somebody may be waiting for a session: idle ones are not kept then.
+        if self.sessions.available_permits() > 0
+            && let Ok(mut idle) = self.idle.lock()
+        {
+            idle.push(channel);
+        }
+    }
+
+    fn take_idle(&self) -> Option<Channel> {
+        self.idle.lock().ok()?.pop()
+    }
+
+    async fn start(&self, reads: Reads, program: &str) -> Result<Channel, LinkError> {
+        let mut channel = self.shell(reads).await?;
+        match send(&mut channel, program).await {
+            Ok(()) => Ok(channel),
+            // sudo or the login shell may have ended before it read anything: its words say more than a broken pipe.
+            Err(error) => Err(self.lost(&mut channel, &error).await),
+        }
+    }
+
+    async fn shell(&self, reads: Reads) -> Result<Channel, LinkError> {
         check(&self.connection).map_err(|e| {
             LinkError::NotSent(HostError::Unreachable {
                 host: self.host.clone(),
@@ -162,7 +211,7 @@ impl Link {
         };
         let words = shell_words(
             &self.connection,
-            program.len(),
+            reads,
             prompt.as_ref().map(|(nonce, _)| nonce.as_str()),
         );
         let opened = timeout(OPEN_LIMIT, self.open(&words)).await;
@@ -183,22 +232,14 @@ impl Link {
             held,
             permit,
         } = opened;
-        let mut channel = Channel {
+        Ok(Channel {
             input,
             output,
             errors: drain(errors),
             held,
+            used: false,
             _permit: permit,
-        };
-        let sent = async {
-            channel.input.write_all(program.as_bytes()).await?;
-            channel.input.flush().await
-        };
-        match sent.await {
-            Ok(()) => Ok(channel),
-            // sudo or the login shell may have ended before it read anything: its words say more than a broken pipe.
-            Err(error) => Err(self.lost(&mut channel, &error).await),
-        }
+        })
     }
 
     async fn lost(&self, channel: &mut Channel, error: &std::io::Error) -> LinkError {
@@ -355,6 +396,13 @@ struct Opened {
     errors: Output,
     held: Held,
     permit: Option<tokio::sync::OwnedSemaphorePermit>,
+}
+
+/// Sends a shell its next program.
+async fn send(channel: &mut Channel, program: &str) -> std::io::Result<()> {
+    let whole = format!("{}\n{program}", program.len());
+    channel.input.write_all(whole.as_bytes()).await?;
+    channel.input.flush().await
 }
 
 async fn spawn_ssh(

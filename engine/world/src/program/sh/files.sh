@@ -51,8 +51,8 @@ directory() {
 }
 
 # write_files INDEX...: files one after the other, with one program for all of them wherever one can do. Each is a function f<INDEX>
-# that calls what it is given with PATH SHA256 SIZE MODE OWNER GROUP CONTENT. All are made aside, brought to the disk together, then
-# renamed in order; after one that fails none is renamed.
+# that calls what it is given with PATH SHA256 SIZE MODE OWNER GROUP CONTENT. All are made aside, in a directory beside the place of each,
+# brought to the disk together, then renamed in order: those of one directory, one after the other, by one program.
 write_files() {
   I=$1
   frame begin "$I"
@@ -118,7 +118,7 @@ SEEN
 
 file_words() { P=$1 SIZE=$3; }
 
-aside_of() { ASIDE=${1%/*}/.runbook-$RUN.$I.${1##*/}; }
+aside_of() { ASIDE=${1%/*}/.runbook-$RUN.d/${1##*/}; }
 
 prepare_file() {
   umask 022
@@ -135,6 +135,7 @@ prepare_file() {
   fi
   [ -e "$1" ] || [ -L "$1" ] || make_dir_above "$1"
   aside_of "$1"
+  [ -d "${ASIDE%/*}" ] || must mkdir -m 700 -- "${ASIDE%/*}"
   [ ! -e "$ASIDE" ] && [ ! -L "$ASIDE" ] || rm -f -- "$ASIDE"
   # The usual modes come with the file: a program less for each.
   case $4 in 644) umask 022 ;; 640) umask 027 ;; *) umask 077 ;; esac
@@ -144,7 +145,7 @@ prepare_file() {
 }
 
 rename_files() {
-  list=$* first=$1
+  list=$* first=$1 renamed= synced=0
   set --
   while read -r I what; do
     if [ "$what" = new ]; then
@@ -152,7 +153,6 @@ rename_files() {
       set -- "$@" "$ASIDE"
     fi
   done <"$D/files"
-  synced=0
   [ $# = 0 ] || sync -- "$@" || synced=$?
   exec 3<"$D/files"
   for I in $list; do
@@ -161,7 +161,7 @@ rename_files() {
     case $what in
       new)
         [ "$synced" = 0 ] || fail 'what was written cannot be brought to the disk' "$synced"
-        "f$I" rename_file
+        case " $renamed " in *" $I "*) ;; *) rename_from "$I" ;; esac
         what=10
         ;;
       access)
@@ -174,16 +174,50 @@ rename_files() {
     esac
     frame 'end' "$I" "$what"
   done
+  while [ $# -gt 0 ]; do
+    [ ! -d "${1%/*}" ] || rmdir -- "${1%/*}"
+    shift
+  done
+}
+
+# rename_from INDEX: that file and the new ones after it in the same directory. `mv` goes on after one that it cannot rename: those that
+# were renamed behind it are told too.
+rename_from() {
+  at=$1 place= others=
+  set --
+  while read -r I what; do
+    [ "$I" = "$at" ] || [ -n "$place" ] || continue
+    [ "$what" = new ] || break
+    "f$I" aside_of
+    [ -n "$place" ] || place=${ASIDE%/*}
+    [ "$place" = "${ASIDE%/*}" ] || break
+    "f$I" note_new
+    set -- "$@" "$ASIDE"
+    others="$others $I"
+  done <"$D/files"
+  I=$at
+  mv -f -t "${place%/*}/" -- "$@"
+  status=$?
+  if [ "$status" = 0 ]; then
+    renamed="$renamed $others"
+    settle_later "${place%/*}/"
+    return
+  fi
+  failed=
+  for I in $others; do
+    "f$I" aside_of
+    if [ -e "$ASIDE" ] || [ -L "$ASIDE" ]; then
+      failed=${failed:-$I}
+    else
+      settle_later "${place%/*}/"
+      frame 'end' "$I" 10
+    fi
+  done
+  I=${failed:-$at}
+  fail '`mv` failed on this host' "$status"
 }
 
 file_access() { access "$1" "$4" "$5" "$6"; }
-
-rename_file() {
-  aside_of "$1"
-  note_new "$1"
-  must mv -fT -- "$ASIDE" "$1"
-  settle_later "${1%/*}/"
-}
 
 # Access of a file that this shell's user just made, with a usual mode already or with 0600.
 fresh_access() {

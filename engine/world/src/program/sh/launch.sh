@@ -62,6 +62,8 @@ await() {
 
 # Keeps the receipts of the last 20 runs.
 prune() {
+  set -- "$S/runs"/*
+  [ $# -gt 20 ] || return 0
   ls -1t "$S/runs" | tail -n +21 | while IFS= read -r old; do
     case $old in */* | .* | '' | "$RUN") ;; *) rm -rf -- "$S/runs/$old" ;; esac
   done

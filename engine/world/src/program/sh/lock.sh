@@ -13,7 +13,7 @@ fence() {
 
 take_lock() {
   umask 077
-  mkdir -p "$S" || { frame error; printf '%s' "cannot make $S"; frame end; exit 0; }
+  [ -d "$S" ] || mkdir -p "$S" || { frame error; printf '%s' "cannot make $S"; frame end; exit 0; }
   mine=$S/lock.$$
   printf '%s\n%s\n' "$RUN" "$1" >"$mine" && sync "$mine" && ln "$mine" "$S/lock" 2>/dev/null && sync "$S"
   rm -f "$mine"

@@ -1,4 +1,4 @@
-# Shared by every program. N is the nonce of its records.
+# Shared by every program. N is the nonce of its records; WHO this shell's user, by number (the shell that runs the program sets it).
 LC_ALL=C
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL PATH
@@ -12,7 +12,7 @@ frame() { printf '\n%s %s\n' "$N" "$*"; }
 state() {
   if [ -n "$STATE_ROOT" ]; then
     S=$STATE_ROOT
-  elif [ "$(id -u)" = 0 ]; then
+  elif [ "$WHO" = 0 ]; then
     S=/var/lib/runbook
   else
     S=${XDG_STATE_HOME:-$HOME/.local/state}/runbook
