@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use runbook_dsl::catalogue::Verb;
 use runbook_model::facts::ProbeRequest;
 use runbook_model::guard::{MEMBER_TIMEOUT_MS, member_probe, needs};
 use runbook_model::host::{HostName, MemberSpec};
@@ -71,6 +72,19 @@ impl Prepared<'_> {
             files: self.request.files,
             now: self.request.now,
         }
+    }
+
+    /// Files of this machine that steps upload, as far as their paths can be told before the probe; snapshots are read on their own.
+    pub fn sources(&self) -> BTreeSet<String> {
+        let scope = before_probe(self, &self.cluster);
+        let calls = walk::steps(self.request.checked.body())
+            .into_iter()
+            .flat_map(|step| &step.calls);
+        calls
+            .filter(|call| call.verb == Verb::Upload)
+            .filter_map(|call| eval(&scope, call.arguments.get("source")?).ok()?.text())
+            .filter(|path| !self.needs.snapshots.contains_key(path))
+            .collect()
     }
 
     /// Whether `--limit` leaves steps this host.

@@ -1,6 +1,7 @@
 //! What planning is asked, and what it may read on this machine.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use runbook_dsl::checked::CheckedRunbook;
 use runbook_inventory::{Inventory, Overrides};
@@ -52,35 +53,46 @@ pub struct Digest {
     pub sha256: String,
 }
 
-/// The file system itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LocalFiles;
+/// The file system itself. A file is read once: what a plan says of it is the same for every host.
+#[derive(Debug, Default)]
+pub struct LocalFiles(Mutex<BTreeMap<String, Result<Digest, String>>>);
+
+fn read_digest(path: &str) -> Result<Digest, String> {
+    use sha2::Digest as _;
+    use std::io::Read as _;
+
+    let mut file = std::fs::File::open(path).map_err(|e| e.to_string())?;
+    let meta = file.metadata().map_err(|e| e.to_string())?;
+    if !meta.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    let mut hasher = sha2::Sha256::new();
+    let mut buffer = vec![0u8; 1 << 20];
+    let mut size = 0u64;
+    loop {
+        let read = file.read(&mut buffer).map_err(|e| e.to_string())?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+    Ok(Digest {
+        size,
+        sha256: hex::encode(hasher.finalize()),
+    })
+}
 
 impl Files for LocalFiles {
     fn digest(&self, path: &str) -> Result<Digest, String> {
-        use sha2::Digest as _;
-        use std::io::Read as _;
-
-        let mut file = std::fs::File::open(path).map_err(|e| e.to_string())?;
-        let meta = file.metadata().map_err(|e| e.to_string())?;
-        if !meta.is_file() {
-            return Err("it is not a regular file".to_owned());
-        }
-        let mut hasher = sha2::Sha256::new();
-        let mut buffer = vec![0u8; 1 << 20];
-        let mut size = 0u64;
-        loop {
-            let read = file.read(&mut buffer).map_err(|e| e.to_string())?;
-            if read == 0 {
-                break;
-            }
-            hasher.update(&buffer[..read]);
-            size += read as u64;
-        }
-        Ok(Digest {
-            size,
-            sha256: hex::encode(hasher.finalize()),
-        })
+        let mut known = match self.0.lock() {
+            Ok(known) => known,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        known
+            .entry(path.to_owned())
+            .or_insert_with(|| read_digest(path))
+            .clone()
     }
 
     fn exists(&self, path: &str) -> bool {
@@ -111,12 +123,12 @@ mod tests {
         std::fs::create_dir(root.join("inventories")).unwrap();
         let detour = root.join("inventories/../backup.db");
         assert_eq!(
-            LocalFiles.absolute(detour.to_str().unwrap()),
+            LocalFiles::default().absolute(detour.to_str().unwrap()),
             root.join("backup.db").display().to_string()
         );
         let nowhere = root.join("no/such/dir/x.db").display().to_string();
-        assert_eq!(LocalFiles.absolute(&nowhere), nowhere);
-        assert!(LocalFiles.absolute("x.db").starts_with('/'));
+        assert_eq!(LocalFiles::default().absolute(&nowhere), nowhere);
+        assert!(LocalFiles::default().absolute("x.db").starts_with('/'));
     }
 
     #[test]
@@ -124,9 +136,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("abc");
         std::fs::write(&file, "abc").unwrap();
-        let found = LocalFiles.digest(file.to_str().unwrap()).unwrap();
+        let found = LocalFiles::default()
+            .digest(file.to_str().unwrap())
+            .unwrap();
         assert_eq!(found.size, 3);
         assert!(found.sha256.starts_with("ba7816bf"));
-        assert!(LocalFiles.digest(dir.path().to_str().unwrap()).is_err());
+        assert!(
+            LocalFiles::default()
+                .digest(dir.path().to_str().unwrap())
+                .is_err()
+        );
     }
 }

@@ -8,7 +8,7 @@ use runbook_inventory::{Inventory, Overrides};
 use runbook_model::facts::HostError;
 use runbook_model::plan::{Plan, PlanItem};
 use runbook_model::view::View;
-use runbook_plan::{LocalFiles, Prepared, Request, plan, prepare};
+use runbook_plan::{Files as _, LocalFiles, Prepared, Request, plan, prepare};
 use runbook_report::plan::{human, json, markdown, readiness, refused};
 use runbook_run::{Options, RunsDir, execute, observe};
 use runbook_world::RealWorld;
@@ -130,6 +130,7 @@ struct Inputs {
     arguments: BTreeMap<String, serde_json::Value>,
     overrides: BTreeMap<String, String>,
     connection: Overrides,
+    files: Arc<LocalFiles>,
     run: String,
 }
 
@@ -152,6 +153,7 @@ impl Inputs {
                 .map(|name| (name.clone(), reason.clone()))
                 .collect(),
             connection: inventories::overrides(&args.connection),
+            files: Arc::default(),
             checked,
         })
     }
@@ -166,7 +168,7 @@ impl Inputs {
             overrides: &self.overrides,
             run: &self.run,
             tool: env!("CARGO_PKG_VERSION"),
-            files: &LocalFiles,
+            files: &*self.files,
             now: jiff::Timestamp::now().as_second(),
         };
         prepare(&request).map_err(|errors| Failure::all(exit::BAD_INPUT, errors))
@@ -198,7 +200,16 @@ async fn planned(
     )?;
     // The file is read before any host is asked: nothing is worth doing with a bad one.
     believe_snapshots(&prepared, &world).await?;
+    // Files that are to be sent are read meanwhile: hashing them is most of what planning costs.
+    let (files, sources) = (Arc::clone(&inputs.files), prepared.sources());
+    let reading = tokio::task::spawn_blocking(move || {
+        for source in sources {
+            // Whatever is wrong with it is told by the plan.
+            let _ = files.digest(&source);
+        }
+    });
     let view = observe(&world, prepared.needs(), &specs, args.connection.forks).await;
+    let _ = reading.await;
     let plan = plan(&prepared, &view).map_err(|errors| Failure::all(exit::BAD_INPUT, errors))?;
     Ok(Planned { plan, view, world })
 }

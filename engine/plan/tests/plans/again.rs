@@ -48,7 +48,7 @@ fn planned(
         overrides: &BTreeMap::new(),
         run: run_id,
         tool: "0.0.0",
-        files: &LocalFiles,
+        files: &LocalFiles::default(),
         now: view::NOW,
     };
     run(&request, observe).map(|(plan, _)| plan)
@@ -269,7 +269,7 @@ fn a_secret_parameter_is_nowhere_in_a_plan_nor_in_an_error() {
             overrides: &BTreeMap::new(),
             run: "r1",
             tool: "0.0.0",
-            files: &LocalFiles,
+            files: &LocalFiles::default(),
             now: view::NOW,
         };
         let said = match run(&request, view::bare) {

@@ -166,7 +166,7 @@ impl Work<'_> {
         Followed::Complete
     }
 
-    /// Streams a file from where the host has it, then the digest of what was streamed.
+    /// Streams a file from where the host has it. The host compares the digest of the whole.
     async fn stream(
         &self,
         source: &Source,
@@ -176,12 +176,12 @@ impl Work<'_> {
     ) -> std::io::Result<()> {
         let (tx, mut rx) = mpsc::channel::<Vec<u8>>(4);
         let (begin_tx, begin_rx) = tokio::sync::oneshot::channel::<u64>();
-        let (path, whole, size) = (source.path.clone(), source.sha256.clone(), source.size);
+        let (path, size) = (source.path.clone(), source.size);
         let reading = tokio::task::spawn_blocking(move || {
-            read_from(&path, (offset, &prefix), (size, whole), begin_tx, &tx)
+            read_from(&path, (offset, &prefix), size, begin_tx, &tx)
         });
         let Ok(begin) = begin_rx.await else {
-            return reading.await?.map(|_| ());
+            return reading.await?;
         };
         input.write_all(format!("{begin}\n").as_bytes()).await?;
         let mut done = begin;
@@ -195,8 +195,7 @@ impl Work<'_> {
                 let _ = self.progress.send(Progress::Transfer(done, size));
             }
         }
-        let digest = reading.await??;
-        input.write_all(format!("{digest}\n").as_bytes()).await?;
+        reading.await??;
         input.flush().await
     }
 }
@@ -314,24 +313,21 @@ fn digest(file: &mut impl Read) -> std::io::Result<String> {
     }
 }
 
-/// Reads a file from where the host's part ends, if that part is this file's beginning, else from its start. Gives the digest of what was read.
+/// Reads a file from where the host's part ends, if that part is this file's beginning, else from its start.
 fn read_from(
     path: &str,
     part: (u64, &str),
-    whole: (u64, String),
+    size: u64,
     begin: tokio::sync::oneshot::Sender<u64>,
     chunks: &mpsc::Sender<Vec<u8>>,
-) -> std::io::Result<String> {
+) -> std::io::Result<()> {
     let mut file = File::open(path)?;
-    let (size, sha256) = whole;
     let (mut offset, prefix) = part;
     if offset > size || (offset > 0 && digest(&mut (&mut file).take(offset))? != prefix) {
         offset = 0;
     }
     file.seek(SeekFrom::Start(offset))?;
     let _ = begin.send(offset);
-    // The digest of all of it is known, and the host computes it: hashing here too would say nothing new.
-    let mut hash = (offset > 0).then(Sha256::new);
     let mut rest = file.take(size - offset);
     loop {
         let mut chunk = vec![0; CHUNK];
@@ -340,12 +336,9 @@ fn read_from(
             break;
         }
         chunk.truncate(n);
-        if let Some(hash) = hash.as_mut() {
-            hash.update(&chunk);
-        }
         if chunks.blocking_send(chunk).is_err() {
             break;
         }
     }
-    Ok(hash.map_or(sha256, |h| hex::encode(h.finalize())))
+    Ok(())
 }
