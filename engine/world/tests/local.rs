@@ -318,14 +318,23 @@ async fn of_many_files_each_has_its_end() {
             );
         }
     }
+}
 
+/// After a file that cannot be written none is, and those before it stand.
+#[tokio::test]
+async fn of_many_files_the_first_that_fails_is_the_last() {
+    let lab = Lab::local().locked("r1").await;
+    let write = |name: &str| Action::WriteFile {
+        path: lab.path(name),
+        content: "x".into(),
+        access: Access {
+            mode: 0o644,
+            ..Access::default()
+        },
+    };
     std::fs::create_dir(lab.path("in the way")).unwrap();
-    let actions = vec![
-        write("before", "x", 0o644),
-        write("in the way", "x", 0o644),
-        write("after", "x", 0o644),
-    ];
-    let outcomes = lab.apply(order_of(2, actions)).await.unwrap();
+    let actions = vec![write("before"), write("in the way"), write("after")];
+    let outcomes = lab.apply(order("r1", actions)).await.unwrap();
     let reason = format!("`{}` is a directory", lab.path("in the way"));
     assert_eq!(
         (&outcomes[0], &outcomes[2]),

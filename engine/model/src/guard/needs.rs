@@ -28,8 +28,8 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
             needs.merge(snapshot(path, None));
             needs
         }
-        Guard::AllStopped { members }
-        | Guard::DataDirEmpty { members }
+        Guard::AllStopped { members } => of_hosts_with(members, specs, running_probe),
+        Guard::DataDirEmpty { members }
         | Guard::PortsFree { members }
         | Guard::ToolsPresent { members, .. } => of_hosts(members, specs),
         Guard::ClusterFormed { members }
@@ -65,6 +65,16 @@ pub fn member_probe(spec: &MemberSpec) -> ProbeRequest {
     }
 }
 
+/// What shows whether a member's process runs.
+fn running_probe(spec: &MemberSpec) -> ProbeRequest {
+    ProbeRequest {
+        ports: vec![spec.client_port, spec.peer_port],
+        services: vec![service(spec)],
+        cluster: Some(spec.cluster.clone()),
+        ..ProbeRequest::default()
+    }
+}
+
 fn service(spec: &MemberSpec) -> ServiceQuery {
     ServiceQuery {
         unit: spec.unit.clone(),
@@ -84,15 +94,18 @@ fn hosts_only(hosts: &[HostName]) -> Needs {
 }
 
 fn of_hosts(members: &[HostName], specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
+    of_hosts_with(members, specs, member_probe)
+}
+
+fn of_hosts_with(
+    members: &[HostName],
+    specs: &BTreeMap<HostName, MemberSpec>,
+    probe: impl Fn(&MemberSpec) -> ProbeRequest,
+) -> Needs {
     Needs {
         hosts: members
             .iter()
-            .map(|h| {
-                (
-                    h.clone(),
-                    specs.get(h).map(member_probe).unwrap_or_default(),
-                )
-            })
+            .map(|h| (h.clone(), specs.get(h).map(&probe).unwrap_or_default()))
             .collect(),
         ..Needs::default()
     }

@@ -80,22 +80,14 @@ pub fn probe(
 }
 
 fn tools(request: &ProbeRequest, known: &BTreeMap<String, String>) -> Result<String, NulByte> {
-    let bin_dirs: Vec<String> = request
-        .bin_dirs
-        .iter()
-        .filter_map(|d| path(d).ok())
-        .collect();
-    let dirs = bin_dirs.iter().map(String::as_str).chain(PATH_DIRS);
-    let mut calls = String::new();
-    for tool in TOOLS {
-        let before = known.get(tool).map_or("", String::as_str);
-        calls.push_str(&format!(
-            "find_tool {} &\n",
-            words([tool, before].into_iter().chain(dirs.clone()))?
-        ));
-    }
-    calls.push_str("wait\n");
-    Ok(calls)
+    let named = request.bin_dirs.iter().filter_map(|d| path(d).ok());
+    let dirs: Vec<String> = named.chain(PATH_DIRS.map(str::to_owned)).collect();
+    let dirs = words(dirs)?;
+    let before = |tool: &str| word(known.get(tool).map_or("", String::as_str));
+    let (etcd, etcdutl, etcdctl) = (before("etcd")?, before("etcdutl")?, before("etcdctl")?);
+    Ok(format!(
+        "server_tool {etcd} {dirs} &\nrestore_tools {etcdutl} {etcdctl} {dirs} &\nwait\n"
+    ))
 }
 
 /// Contents of many files in one record a group: a program started for each would cost more than all else that is asked.

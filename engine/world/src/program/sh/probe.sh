@@ -1,5 +1,8 @@
 # Reads. Nothing in this file, or in what is sent with it, writes anything: no file, no redirection but to /dev/null, no service call.
 
+NL='
+'
+
 base() {
   frame clock "$(date +%s%N)"
   machine= boot= name= memory=
@@ -111,27 +114,47 @@ plain_process() {
   frame process "$1" "$there" "$running" "${pid:-0}"
 }
 
-# find_tool NAME KNOWN DIR...: the first that is there. KNOWN: what was known of it the last time, as `INODE SIZE MTIME PATH`.
+# find_tool NAME DIR...: AT, the first of that name, and PRINT, which changes with its file.
 find_tool() {
-  tool=$1 known=$2
-  shift 2
+  tool=$1
+  shift
   for dir; do
-    [ -f "$dir/$tool" ] && [ -x "$dir/$tool" ] || continue
-    now=$(stat -L -c '%i %s %Y' -- "$dir/$tool") || continue
-    can='' version=''
-    if [ "$now $dir/$tool" != "$known" ]; then
-      if [ "$tool" = etcd ]; then set -- --version; else set -- version; fi
-      version=$("$dir/$tool" "$@" 2>/dev/null </dev/null)
-      can=f
-      if [ "$tool" != etcd ]; then
-        usage=$(ETCDCTL_API=3 "$dir/$tool" snapshot restore --help 2>&1 </dev/null)
-        case $usage in *--initial-cluster-token*) can=${can}r ;; esac
-        case $usage in *--bump-revision*--mark-compacted*) can=${can}b ;; esac
-      fi
+    at=$dir/$tool
+    [ -f "$at" ] && [ -x "$at" ] && print=$(stat -L -c '%i %s %Y' -- "$at") && return
+  done
+  return 1
+}
+
+# tell_tool CAN VERSION: `f` and what it can do, or nothing where that is known. One write: several of these may run at once.
+tell_tool() { printf '\n%s tool\n%s\n%s\n%s\n%s\n%s' "$N" "$tool" "$print" "$at" "$1" "$2"; }
+
+# server_tool KNOWN DIR...: etcd. KNOWN: what was known of it the last time, as `INODE SIZE MTIME PATH`.
+server_tool() {
+  known=$1
+  shift
+  find_tool etcd "$@" || return
+  if [ "$print $at" = "$known" ]; then tell_tool '' ''; else tell_tool f "$("$at" --version 2>/dev/null </dev/null)"; fi
+}
+
+# restore_tools KNOWN-ETCDUTL KNOWN-ETCDCTL DIR...: running one takes a while, so etcdctl is not asked where etcdutl restores, and only one
+# that cannot bump revisions is asked for its version.
+restore_tools() {
+  known_etcdutl=$1 known_etcdctl=$2 able=
+  shift 2
+  for tool in etcdutl etcdctl; do
+    find_tool "$tool" "$@" || continue
+    eval "known=\$known_$tool"
+    if [ "$print $at" = "$known" ]; then
+      tell_tool '' ''
+      continue
     fi
-    # One write, so that several of these may run at once.
-    printf '\n%s tool\n%s\n%s\n%s\n%s\n%s' "$N" "$tool" "$now" "$dir/$tool" "$can" "$version"
-    return
+    can=f version=
+    if [ -z "$able" ]; then
+      usage=$(ETCDCTL_API=3 "$at" snapshot restore --help 2>&1 </dev/null)
+      case $usage in *--initial-cluster-token*) can=${can}r able=1 ;; esac
+      case $usage in *--bump-revision*--mark-compacted*) can=${can}b ;; *) version=$(ETCDCTL_API=3 "$at" version 2>/dev/null </dev/null) ;; esac
+    fi
+    tell_tool "$can" "$version"
   done
 }
 
@@ -178,25 +201,25 @@ data_dir() {
   fi
 }
 
+# Every etcd that runs here: what its words and its environment say of its data dir, and its working directory.
 etcds() {
-  mine=$(readlink /proc/self/ns/mnt 2>/dev/null)
   for comm in /proc/[0-9]*/comm; do
     read -r name <"$comm" 2>/dev/null || continue
     [ "$name" = etcd ] || continue
     dir=${comm%/comm}
-    # One that only tells its version (another probe asks for it) holds no data.
-    words=$(head -c 4096 "$dir/cmdline" 2>/dev/null | tr '\0' ' ')
-    case $words in '' | *' --version '*) continue ;; esac
     # One in a container sees another file system: the same path there is not this host's data dir.
-    theirs=$(readlink "$dir/ns/mnt" 2>/dev/null)
-    [ -z "$mine" ] || [ -z "$theirs" ] || [ "$mine" = "$theirs" ] || continue
-    # Only the words that tell the data dir: the rest may hold secrets.
-    flag=$(head -c 65536 "$dir/cmdline" 2>/dev/null | tr '\0\n' '\n ' | grep -A1 -e '^--\{0,1\}data-dir' | head -n 2)
-    set_to=$(head -c 262144 "$dir/environ" 2>/dev/null | tr '\0\n' '\n ' | sed -n 's/^ETCD_DATA_DIR=//p')
-    cwd=$(readlink -- "$dir/cwd" 2>/dev/null)
-    # One that ended meanwhile tells nothing any more.
-    words=$(head -c 1 "$dir/cmdline" 2>/dev/null | tr '\0' ' ')
-    [ -n "$words" ] || continue
+    links=$(readlink /proc/self/ns/mnt "$dir/ns/mnt" "$dir/cwd" 2>/dev/null)
+    mine=${links%%"$NL"*} theirs=${links#*"$NL"} cwd=
+    case $theirs in *"$NL"*) cwd=${theirs#*"$NL"} theirs=${theirs%%"$NL"*} ;; esac
+    # Another user's links cannot be read.
+    case $theirs in "$mine") ;; mnt:*) continue ;; esac
+    # Only the words that tell the data dir: the rest may hold secrets. One that ended meanwhile has none.
+    words=$(tr '\0\n' '\n ' <"$dir/cmdline" 2>/dev/null | head -c 65536)
+    # One that only tells its version (another probe asks for it) holds no data.
+    case $NL$words$NL in "$NL$NL" | *"$NL--version$NL"*) continue ;; esac
+    flag=
+    case $NL$words in *"$NL--data-dir"* | *"$NL-data-dir"*) flag=$(printf '%s\n' "$words" | grep -A1 -e '^--\{0,1\}data-dir' | head -n 2) ;; esac
+    set_to=$(tr '\0\n' '\n ' <"$dir/environ" 2>/dev/null | sed -n 's/^ETCD_DATA_DIR=//p')
     frame etcd "${dir#/proc/}"
     printf '%s\n=\n%s\n=\n%s\n' "$flag" "$set_to" "$cwd"
   done

@@ -34,16 +34,24 @@ service_systemd() {
     not-found.*) fail "there is no unit \`$1.service\`" ;;
     masked.*) fail "\`$1.service\` is masked" ;;
   esac
+  at_boot=
   case $3.$FILE in
     yes.enabled | yes.static | yes.generated | yes.alias | no.disabled | no.static | no. | .*) ;;
-    yes.*) must systemctl --quiet enable -- "$1.service" && changed ;;
-    no.*) must systemctl --quiet disable -- "$1.service" && changed ;;
+    yes.*) at_boot=enable ;;
+    no.*) at_boot=disable ;;
   esac
+  # systemd reads all units again for that, which takes a tenth of a second: beside the stop or start, not before it.
+  if [ -n "$at_boot" ]; then
+    systemctl --quiet "$at_boot" -- "$1.service" &
+    enabling=$!
+    changed
+  fi
   case $2 in
     stopped) unit_stop "$1" "$4" ;;
     running) [ "$ACTIVE" = active ] || unit_start start "$1" "$4" ;;
     restarted) unit_start restart "$1" "$4" ;;
   esac
+  [ -z "$at_boot" ] || wait "$enabling" || fail "\`$1.service\` could not be ${at_boot}d" $?
 }
 
 unit_stop() {
