@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::ops::Range;
 
 use runbook_model::action::{Action, Outcome};
@@ -7,9 +7,9 @@ use runbook_model::facts::HostError;
 use runbook_run::world::Progress;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc;
 
 use super::apply::Work;
+use super::pump::pump;
 use super::reach::{Followed, Talk};
 use super::receipt::broken;
 use super::watch::Watch;
@@ -180,29 +180,21 @@ impl Work<'_> {
         prefix: String,
         input: &mut Input,
     ) -> std::io::Result<()> {
-        let (tx, mut rx) = mpsc::channel::<Vec<u8>>(4);
-        let (begin_tx, begin_rx) = tokio::sync::oneshot::channel::<u64>();
         let (path, size) = (source.path.clone(), source.size);
-        let reading = tokio::task::spawn_blocking(move || {
-            read_from(&path, (offset, &prefix), size, begin_tx, &tx)
-        });
-        let Ok(begin) = begin_rx.await else {
-            return reading.await?;
-        };
+        let opened = tokio::task::spawn_blocking(move || open_at(&path, (offset, &prefix), size));
+        let (file, begin) = opened.await??;
         input.write_all(format!("{begin}\n").as_bytes()).await?;
-        let mut done = begin;
-        let _ = self.progress.send(Progress::Transfer(done, size));
-        let mut told = done;
-        while let Some(chunk) = rx.recv().await {
-            input.write_all(&chunk).await?;
-            done += chunk.len() as u64;
+        let pipe = input.as_fd().try_clone_to_owned()?;
+        let _ = self.progress.send(Progress::Transfer(begin, size));
+        let mut told = begin;
+        let progress = self.progress.clone();
+        let tell = move |done| {
             if done - told >= 1 << 20 || done == size {
                 told = done;
-                let _ = self.progress.send(Progress::Transfer(done, size));
+                let _ = progress.send(Progress::Transfer(done, size));
             }
-        }
-        reading.await??;
-        input.flush().await
+        };
+        pump(file, (begin, size), pipe, tell).await
     }
 }
 
@@ -318,32 +310,10 @@ fn digest(file: &mut impl Read) -> std::io::Result<String> {
     }
 }
 
-/// Reads a file from where the host's part ends, if that part is this file's beginning, else from its start.
-fn read_from(
-    path: &str,
-    part: (u64, &str),
-    size: u64,
-    begin: tokio::sync::oneshot::Sender<u64>,
-    chunks: &mpsc::Sender<Vec<u8>>,
-) -> std::io::Result<()> {
+/// Opens a file to be read from where the host's part ends, if that part is this file's beginning, else from its start.
+fn open_at(path: &str, part: (u64, &str), size: u64) -> std::io::Result<(File, u64)> {
     let mut file = File::open(path)?;
-    let (mut offset, prefix) = part;
-    if offset > size || (offset > 0 && digest(&mut (&mut file).take(offset))? != prefix) {
-        offset = 0;
-    }
-    file.seek(SeekFrom::Start(offset))?;
-    let _ = begin.send(offset);
-    let mut rest = file.take(size - offset);
-    loop {
-        let mut chunk = vec![0; CHUNK];
-        let n = rest.read(&mut chunk)?;
-        if n == 0 {
-            break;
-        }
-        chunk.truncate(n);
-        if chunks.blocking_send(chunk).is_err() {
-            break;
-        }
-    }
-    Ok(())
+    let (offset, prefix) = part;
+    let fits = offset <= size && (offset == 0 || digest(&mut (&mut file).take(offset))? == prefix);
+    Ok((file, if fits { offset } else { 0 }))
 }
