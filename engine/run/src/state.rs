@@ -253,7 +253,7 @@ impl RunState {
     /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { plan, operator } => {
+            Event::RunStarted { plan, operator, .. } => {
                 self.plan = Some(plan.clone());
                 self.operator.clone_from(operator);
                 self.pass_marks();

@@ -49,6 +49,8 @@ pub struct Options {
     pub local_lock: Option<RunsDir>,
     /// Do again what is unknown even after asking the host, as a new attempt. The operator's own decision.
     pub repeat_unknown: bool,
+    /// SHA-256 of the plan file that is carried out, for the journal; none: planned on the spot.
+    pub saved: Option<String>,
 }
 
 /// A run that is over, for now.
@@ -103,6 +105,7 @@ pub async fn execute<W: World>(
     let started = Event::RunStarted {
         plan: Box::new(plan.clone()),
         operator: options.operator.clone(),
+        saved: options.saved.clone(),
     };
     let mut run = Run::new(world, ledger, plan, RunState::default(), options);
     run.record(vec![started])?;
