@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const EVERYDAY: &str = "\
 Every day:
@@ -228,9 +228,8 @@ Examples:
 pub struct PlanArgs {
     #[command(subcommand)]
     pub command: Option<PlanCommand>,
-    // None where the subcommand is given.
     #[command(flatten)]
-    pub what: Option<RunbookArgs>,
+    pub what: Planned,
     /// Save the plan too: `runbook exec FILE` carries out exactly that
     #[arg(short = 'o', long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -243,6 +242,33 @@ pub struct PlanArgs {
     /// Exit with 20 where something would change, 0 where nothing would
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+/// What is planned; none where `plan` has a command of its own. clap's derive cannot leave away arguments that hold others.
+#[derive(Clone, Debug)]
+pub struct Planned(pub Option<RunbookArgs>);
+
+impl FromArgMatches for Planned {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = matches.contains_id("runbook");
+        let what = given.then(|| RunbookArgs::from_arg_matches(matches));
+        what.transpose().map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Planned {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        RunbookArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        RunbookArgs::augment_args_for_update(command)
+    }
 }
 
 /// `plan`'s own commands.

@@ -48,7 +48,7 @@ fn main() -> ExitCode {
 fn dispatch(command: Command, environment: &Environment) -> command::Ended {
     match command {
         Command::Exec(args) => command::exec::exec(&args, environment),
-        Command::Plan(args) => match (&args.command, &args.what) {
+        Command::Plan(args) => match (&args.command, &args.what.0) {
             (Some(PlanCommand::Diff(args)), _) => command::plan_file::compare(args, environment),
             (None, Some(what)) => command::exec::show(&args, what, environment),
             // INVARIANT: clap asks for one of the two.

@@ -58,8 +58,8 @@ pub struct Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = |value: &Option<String>| match value.as_deref() {
-            None => "absent".to_owned(),
-            Some("") => "none".to_owned(),
+            None if self.property.is_empty() => "nothing".to_owned(),
+            None | Some("") => "none".to_owned(),
             Some(value) => shortened(value),
         };
         let (before, now) = (side(&self.before), side(&self.now));
@@ -190,17 +190,24 @@ pub fn of_inventory(
 }
 
 fn of_hosts(before: &BTreeMap<HostName, Things>, now: &BTreeMap<HostName, Things>) -> Vec<Drift> {
-    let nothing = Things::new();
     let hosts: BTreeSet<&HostName> = before.keys().chain(now.keys()).collect();
     let mut out = Vec::new();
     for host in hosts {
-        let (then, now) = (before.get(host), now.get(host));
         let at = At::Host(host.clone());
-        out.extend(of_things(
-            &at,
-            then.unwrap_or(&nothing),
-            now.unwrap_or(&nothing),
-        ));
+        match (before.get(host), now.get(host)) {
+            (Some(before), Some(now)) => out.extend(of_things(&at, before, now)),
+            // All that is known of it would only hide that it is another set of hosts.
+            (before, now) => {
+                let known = |side: Option<&Things>| side.map(|_| "part of it".to_owned());
+                out.push(Drift {
+                    at,
+                    thing: "host".to_owned(),
+                    property: String::new(),
+                    before: known(before),
+                    now: known(now),
+                });
+            }
+        }
     }
     out
 }
@@ -254,8 +261,11 @@ pub fn of_things(at: &At, before: &Things, now: &Things) -> Vec<Drift> {
     out
 }
 
-/// A thing that stands alone, in one line.
+/// A thing that stands alone, in one line; of an action, what it was to do.
 fn whole(of: &Properties) -> String {
+    if let Some(effect) = of.get(told::EFFECT) {
+        return effect.clone();
+    }
     let parts = of
         .iter()
         .filter(|(_, value)| !value.is_empty())

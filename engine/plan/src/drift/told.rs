@@ -13,6 +13,9 @@ use crate::files::sha256;
 /// Texts longer than this are told by their digest.
 const LONGEST: usize = 80;
 
+/// The property of an action that says what it does.
+pub(super) const EFFECT: &str = "effect";
+
 /// All that a plan says, by where it belongs.
 pub(super) fn told(plan: &Plan) -> BTreeMap<At, Things> {
     let mut all = Told(BTreeMap::new());
@@ -126,7 +129,7 @@ fn action(planned: &PlannedAction) -> Properties {
         Change::Reads => "reads",
     };
     let mut of = flat(&planned.action);
-    of.insert("effect".to_owned(), effect.to_owned());
+    of.insert(EFFECT.to_owned(), effect.to_owned());
     let undo = match planned.undo.as_slice() {
         [] => "none".to_owned(),
         undo => sha256(serde_json::to_string(undo).unwrap_or_default().as_bytes()),
