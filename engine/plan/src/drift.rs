@@ -237,14 +237,16 @@ pub fn of_things(at: &At, before: &Things, now: &Things) -> Vec<Drift> {
             (Some(before), Some(now)) => {
                 let keys: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
                 for key in keys {
-                    let (then, now) = (before.get(key), now.get(key));
+                    // Said to be nothing and not said are one.
+                    let of = |side: &Properties| side.get(key).filter(|v| !v.is_empty()).cloned();
+                    let (then, now) = (of(before), of(now));
                     if then != now {
                         out.push(Drift {
                             at: at.clone(),
                             thing: name.clone(),
                             property: key.clone(),
-                            before: then.cloned(),
-                            now: now.cloned(),
+                            before: then,
+                            now,
                         });
                     }
                 }
