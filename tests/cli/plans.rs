@@ -251,7 +251,7 @@ fn what_changed_on_this_machine_is_told_before_a_host_is_contacted() {
     review
         .place
         .write("web.inv", HOSTS.replace("h2\n", "").as_bytes());
-    review.stale(&["inventory", "h2", "host: part of it -> nothing"]);
+    review.stale(&["inventory", "h2", "host: part of it -> (none)"]);
 
     let review = Review::new().saved();
     review
@@ -394,6 +394,24 @@ fn age_and_tool_count() {
 }
 
 #[test]
+fn only_a_plan_file_is_ever_replaced() {
+    let review = Review::new();
+    for name in ["own.etcdrb", "templates", "nowhere/a.plan"] {
+        let before = fs::read(review.place.path().join(name)).unwrap_or_default();
+        review.save(name, &[]).refuses(10, &["cannot write", name]);
+        let after = fs::read(review.place.path().join(name)).unwrap_or_default();
+        assert_eq!(after, before);
+    }
+    assert!(
+        !review
+            .place
+            .tree()
+            .keys()
+            .any(|path| path.ends_with(".part"))
+    );
+}
+
+#[test]
 fn this_machine_and_this_boot_are_part_of_a_plan() {
     for property in ["machine id", "boot id"] {
         let review = Review::new().saved();
@@ -483,7 +501,7 @@ fn two_plans_are_compared() {
         "works on h1, h2 -> h1",
         "access mode 0640 -> 0600",
         "h1.txt: content ",
-        "h2.txt: changes -> nothing",
+        "h2.txt: changes -> (none)",
         "own.etcdrb: sha256",
         "-    template \"note.j2\" to \"{dir}/{host.name}.txt\" mode 0640",
     ] {

@@ -58,7 +58,7 @@ pub struct Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = |value: &Option<String>| match value.as_deref() {
-            None if self.property.is_empty() => "nothing".to_owned(),
+            None if self.property.is_empty() => "(none)".to_owned(),
             None | Some("") => "none".to_owned(),
             Some(value) => shortened(value),
         };
@@ -118,10 +118,6 @@ pub fn diff(a: &SavedPlan, b: &SavedPlan) -> Result<Vec<Drift>, serde_json::Erro
 
 /// Unified diffs of the texts that two plans stand on, one after the other.
 pub fn source_diff(a: &[Source], b: &[Source]) -> String {
-    let text = |of: &[Source], name: &str| {
-        let found = of.iter().find(|s| s.name == name);
-        found.map(|s| s.text.clone()).unwrap_or_default()
-    };
     let mut names: Vec<&str> = Vec::new();
     for source in a.iter().chain(b) {
         if !names.contains(&source.name.as_str()) {
@@ -131,13 +127,18 @@ pub fn source_diff(a: &[Source], b: &[Source]) -> String {
     names
         .into_iter()
         .map(|name| {
-            TextDiff::from_lines(&text(a, name), &text(b, name))
+            TextDiff::from_lines(text_of(a, name), text_of(b, name))
                 .unified_diff()
                 .context_radius(3)
                 .header(&format!("{name} (first)"), &format!("{name} (second)"))
                 .to_string()
         })
         .collect()
+}
+
+fn text_of<'s>(sources: &'s [Source], name: &str) -> &'s str {
+    let found = sources.iter().find(|s| s.name == name);
+    found.map_or("", |s| s.text.as_str())
 }
 
 /// Differences between texts by name; the first is the runbook, the others are templates.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use runbook_model::saved::{Asked, Login, SavedPlan};
 use runbook_plan::{Files as _, LocalFiles, duration, facts, given, write_plan_file};
 
+use super::claims;
 use super::told::moment;
 use crate::args::RunbookArgs;
 use crate::command::exec::{Inputs, Planned};
@@ -122,6 +123,11 @@ fn write(file: &Path, text: &str) -> io::Result<()> {
             "a directory is no name for a file",
         )
     })?;
+    // A runbook's name behind -o, or a device's, is a slip of the hand.
+    if file.symlink_metadata().is_ok() && !(file.is_file() && claims(file)) {
+        let why = "something else than a plan file stands there";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+    }
     let dir = match file.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
         _ => PathBuf::from("."),
