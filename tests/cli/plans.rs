@@ -497,7 +497,7 @@ fn two_plans_are_compared() {
     assert_eq!(other.code, 20, "{}", other.err);
     for words in [
         "parameter note: value one -> two",
-        "limit: none -> h1",
+        "limit: (none) -> h1",
         "works on h1, h2 -> h1",
         "access mode 0640 -> 0600",
         "h1.txt: content ",
