@@ -8,6 +8,7 @@ use runbook_report::style::Style;
 
 use crate::args::Output;
 use crate::environment::Environment;
+use crate::terminal::NoEcho;
 
 /// Looks, 5 ms apart, for the steps before a question to be shown.
 const CATCHING_UP: usize = 100;
@@ -23,6 +24,8 @@ struct Shown {
     tracker: Tracker,
     form: Form,
     again: String,
+    /// Held while the live view is drawn.
+    echo: Option<NoEcho>,
 }
 
 /// A view of a run, shared between the events' reader and whoever asks the operator.
@@ -40,7 +43,9 @@ impl Progress {
             Output::Human | Output::Plain => Form::Plain,
             Output::Jsonl => Form::Jsonl,
         };
+        let echo = matches!(form, Form::Live(_)).then(NoEcho::begin).flatten();
         Self(Arc::new(Mutex::new(Shown {
+            echo,
             tracker: Tracker::default(),
             form,
             again,
@@ -104,6 +109,7 @@ impl Progress {
             if let Form::Live(live) = &mut shown.form {
                 live.finish();
             }
+            shown.echo = None;
             eprint!("{}", summary(&shown.tracker, now_ms, style, &shown.again));
         });
     }

@@ -35,7 +35,7 @@ pub enum RangeFault {
 pub enum Fact {
     // reading
     #[error("there is no inventory at `{path}`")]
-    NotFound { path: String },
+    NotFound { path: String, near: Option<String> },
     #[error("cannot be read: {why}")]
     Unreadable { why: String },
     #[error("the text is not UTF-8")]
@@ -219,7 +219,10 @@ impl Fact {
     pub fn help(&self) -> Option<String> {
         let near = |near: &Option<String>| near.as_ref().map(|n| format!("did you mean `{n}`?"));
         Some(match self {
-            Fact::NotFound { path } => format!("a list of hosts ends with a comma: `-i {path},`"),
+            Fact::NotFound { path, near } => match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("a list of hosts ends with a comma: `-i {path},`"),
+            },
             Fact::NotText => "save the file as UTF-8".into(),
             Fact::EmptyDirectory { .. } => {
                 "files ending in ~ .bak .cfg .md .orig .retry .rpm .rst .swp .txt and hidden ones are skipped".into()

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use etcd_client::{AlarmAction, AlarmOptions, AlarmType};
 use runbook_model::cluster::{MemberProbe, MemberQuery, MemberStatus, SilentCause};
 use runbook_model::facts::HostError;
 use runbook_model::host::{HostName, MemberSpec, Scheme};
@@ -262,6 +263,42 @@ async fn the_alarm_of_a_full_store() {
         assert_eq!(status.errors, [""; 0]);
         assert_eq!(status.alarms.len(), 1);
         assert_eq!(status.alarms[0].kind, "NOSPACE");
+        assert_eq!(status.alarms[0].member_id, status.member_id);
+    }
+}
+
+/// Under it etcd takes no writes; freeing room does not take it away.
+#[tokio::test]
+async fn the_alarm_of_a_corrupt_member() {
+    for version in versions() {
+        let cluster = Cluster::start(&Options {
+            version: &version,
+            ..Options::default()
+        });
+        let spec = cluster.specs().remove(0);
+        let limit = Duration::from_secs(5);
+        let routes = Routes::new(NoForward);
+        let connection = routes.connect(&spec, &access(&spec), limit).await.unwrap();
+        let well = serving(probe(&spec, query(5000)).await);
+        let mut options = AlarmOptions::new();
+        options.with_member(well.member_id);
+        let mut client = connection.client();
+        client
+            .alarm(AlarmAction::Activate, AlarmType::Corrupt, Some(options))
+            .await
+            .unwrap();
+        let put = connection
+            .call("put", limit, client.put("a", "b", None))
+            .await;
+        assert_eq!(put.unwrap_err().to_string(), "etcdserver: corrupt cluster");
+        connection
+            .disarm_nospace(well.member_id, limit)
+            .await
+            .unwrap();
+        let status = serving(probe(&spec, query(5000)).await);
+        assert_eq!(status.errors, [""; 0]);
+        assert_eq!(status.alarms.len(), 1);
+        assert_eq!(status.alarms[0].kind, "CORRUPT");
         assert_eq!(status.alarms[0].member_id, status.member_id);
     }
 }

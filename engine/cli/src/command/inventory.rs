@@ -65,7 +65,11 @@ pub fn variables(args: &VarsArgs, environment: &Environment) -> Ended {
             help,
         ));
     }
-    for line in vars(&inventory, &host, secrets(args.show_secrets)) {
+    let lines = vars(&inventory, &host, secrets(args.show_secrets));
+    if lines.is_empty() {
+        eprintln!("`{}` has no variables", escape(&args.host));
+    }
+    for line in lines {
         print(&format!(
             "{} = {}  {}\n",
             line.name,

@@ -54,6 +54,7 @@ pub fn load(specs: &[InventorySpec], files: &dyn Files) -> Result<Inventory, Err
             None => {
                 let fact = Fact::NotFound {
                     path: crate::paths::show(spec.as_str()),
+                    near: beside(path, files),
                 };
                 draft.report(
                     fact,
@@ -70,6 +71,16 @@ pub fn load(specs: &[InventorySpec], files: &dyn Files) -> Result<Inventory, Err
         .into_iter()
         .partition(|p| p.fact.is_warning());
     Errors::unless_empty(errors, ()).map(|()| Inventory::new(draft, warnings))
+}
+
+/// What stands where the path points, under a name that is nearly its.
+fn beside(path: &Path, files: &dyn Files) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let dir = Path::new(".").join(parent(path));
+    let mut names = files.list_dir(&dir).ok()?;
+    names.sort();
+    let near = nearest(name, names.iter().map(String::as_str))?;
+    Some(crate::paths::show(path.with_file_name(near).to_str()?))
 }
 
 fn parent(path: &Path) -> PathBuf {

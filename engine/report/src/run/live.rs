@@ -14,7 +14,7 @@ use crate::plan::quorum_words;
 use crate::style::Style;
 use crate::text::{escape, one_line, pad, wrap};
 
-/// Draws on standard error.
+/// A view that is drawn again as events come in.
 pub struct Live {
     bars: MultiProgress,
     current: ProgressBar,
@@ -24,12 +24,13 @@ pub struct Live {
 }
 
 impl Live {
-    /// An empty view.
+    /// An empty view on standard error.
     pub fn new(style: Style) -> Self {
         Self::on(MultiProgress::new(), style)
     }
 
-    fn on(bars: MultiProgress, style: Style) -> Self {
+    /// An empty view wherever these bars are drawn.
+    pub fn on(bars: MultiProgress, style: Style) -> Self {
         let current = bars.add(ProgressBar::new_spinner());
         current.set_style(line_style("{wide_msg}"));
         let foot = bars.add(ProgressBar::new_spinner());

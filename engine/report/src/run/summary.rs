@@ -31,11 +31,13 @@ pub fn summary(tracker: &Tracker, now_ms: i64, style: Style, again: &str) -> Str
     let took = u64::try_from(now_ms.saturating_sub(tracker.started_ms)).unwrap_or(0);
     let took = format!("  ({})", duration(took));
     let headline = format!("{} {}", escape(&plan.runbook), run_end(end));
-    out += &match end {
+    let headline = match end {
         RunEnd::Done { .. } => style.good(headline),
         _ => style.bad(headline),
     };
-    out += &format!("{}\n", style.dim(took));
+    let headline = format!("{headline}{}", style.dim(took));
+    out += &wrap(&headline, style.width, "  ");
+    out.push('\n');
     if let Some(seen) = tracker.quorum {
         let words = quorum_words(seen);
         let words = if seen.holds() {
@@ -55,9 +57,19 @@ pub fn summary(tracker: &Tracker, now_ms: i64, style: Style, again: &str) -> Str
         out.push('\n');
     }
     for line in next(end, tracker, plan, again) {
-        out += &format!("{} {}\n", style.bold("next:"), line);
+        out += &format!("{} {}\n", style.bold("next:"), fitted(&line, style.width));
     }
     out
+}
+
+/// A command stays as it is, to be copied; what it is for moves below it where the window is narrow.
+fn fitted(line: &str, width: usize) -> String {
+    match line.split_once("   # ") {
+        Some((command, why)) if "next: ".len() + console::measure_text_width(line) > width => {
+            format!("{command}\n      # {why}")
+        }
+        _ => line.to_owned(),
+    }
 }
 
 /// What failed alike on several hosts: told once.

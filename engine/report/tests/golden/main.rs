@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod hostile;
+mod live;
 mod plan;
 mod run;
 mod status;

@@ -11,7 +11,7 @@ mod probe;
 pub(crate) use answers::lock as held_lock;
 pub use answers::{Known, ProbeAnswers};
 pub use names::component;
-pub use order::{Key, Part, SMALL_UPLOAD, Upload, check, detached, parts, receipt, uploads};
+pub use order::{Key, Part, SMALL_UPLOAD, Sent, Upload, check, detached, parts, receipt, uploads};
 pub use probe::probe;
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ pub const SMALL_UPLOAD: u64 = 64 * 1024;
 pub enum Part {
     /// One detached program.
     Detached(std::ops::Range<usize>),
-    /// One stream of files.
+    /// One stream of files, and the directories before them.
     Uploads(std::ops::Range<usize>),
     /// Work on the control host.
     Control(usize),
@@ -43,12 +43,26 @@ pub fn parts(actions: &[Action]) -> Vec<Part> {
                 parts.push(Part::Control(at))
             }
             (Action::Upload { .. }, Some(Part::Uploads(range))) => range.end = at + 1,
+            (Action::Upload { .. }, Some(part)) if only_directories(part, actions) => {
+                if let Part::Detached(range) = part {
+                    *part = Part::Uploads(range.start..at + 1);
+                }
+            }
             (Action::Upload { .. }, _) => parts.push(Part::Uploads(at..at + 1)),
             (_, Some(Part::Detached(range))) => range.end = at + 1,
             (_, _) => parts.push(Part::Detached(at..at + 1)),
         }
     }
     parts
+}
+
+/// Making a directory for files is no reason for a round trip of its own.
+fn only_directories(part: &Part, actions: &[Action]) -> bool {
+    let Part::Detached(range) = part else {
+        return false;
+    };
+    let mut made = actions[range.clone()].iter();
+    made.all(|action| matches!(action, Action::Directory { .. }))
 }
 
 /// Refuses an order before anything of it is sent.
@@ -433,6 +447,15 @@ fn shell(
     Ok(body)
 }
 
+/// A step of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sent<'a> {
+    /// A directory, by its index in the order.
+    Directory(usize, &'a Action),
+    /// A file.
+    File(Upload<'a>),
+}
+
 /// One file to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload<'a> {
@@ -455,24 +478,39 @@ pub struct Upload<'a> {
 pub fn uploads(
     context: &Context<'_>,
     key: &Key,
-    files: &[Upload<'_>],
+    sent: &[Sent<'_>],
 ) -> Result<String, (usize, BadValue)> {
-    let first = files.first().map_or(0, |f| f.index);
+    let first = sent.first().map_or(0, Sent::index);
     let assignments = context.assignments().map_err(|e| (first, e.into()))?;
     let key = key.assignments().map_err(|e| (first, e.into()))?;
     let mut body = format!("{PRELUDE}{LOCK}{ACTION}{FILES}{RUNNING}{UPLOAD}{assignments}{key}");
     let mut calls = String::new();
-    for file in files {
-        let arguments = upload_words(file).map_err(|e| (file.index, e))?;
-        let way = if file.size <= SMALL_UPLOAD {
-            "take_small"
-        } else {
-            "take_large"
+    for step in sent {
+        let index = step.index();
+        let call = match step {
+            Sent::Directory(_, action) => file(action).map(|call| format!("sent_{call}")),
+            Sent::File(file) => upload_words(file).map(|words| {
+                let small = file.size <= SMALL_UPLOAD;
+                format!(
+                    "{} {words}",
+                    if small { "take_small" } else { "take_large" }
+                )
+            }),
         };
-        body.push_str(&format!("a{0}() {{ {way} {arguments}; }}\n", file.index));
-        calls.push_str(&format!("upload_step {0} a{0}\n", file.index));
+        let call = call.map_err(|e| (index, e))?;
+        body.push_str(&format!("a{index}() {{ {call}; }}\n"));
+        calls.push_str(&format!("upload_step {index} a{index}\n"));
     }
     Ok(whole(&format!("{body}begin_uploads\n{calls}end_uploads")))
+}
+
+impl Sent<'_> {
+    fn index(&self) -> usize {
+        match self {
+            Self::Directory(index, _) => *index,
+            Self::File(file) => file.index,
+        }
+    }
 }
 
 fn upload_words(file: &Upload<'_>) -> Result<String, BadValue> {

@@ -5,6 +5,7 @@ mod control;
 mod forward;
 mod lock;
 mod observe;
+mod pump;
 mod reach;
 mod receipt;
 mod snapshot;

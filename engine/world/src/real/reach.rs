@@ -24,8 +24,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 pub(super) enum Talk<'a> {
     /// It runs by itself, and is followed.
     Follow,
-    /// It reads these files; the first one's index among the order's actions.
-    Send(usize, &'a [Source]),
+    /// It reads these files.
+    Send(&'a [Source]),
 }
 
 /// What came of a connection.
@@ -70,9 +70,8 @@ impl Work<'_> {
                     let talked = async {
                         match talk {
                             Talk::Follow => self.follow(&link, channel, nonce, &mut watch).await,
-                            Talk::Send(first, sources) => {
-                                self.converse(channel, nonce, (first, sources), &mut watch)
-                                    .await
+                            Talk::Send(sources) => {
+                                self.converse(channel, nonce, sources, &mut watch).await
                             }
                         }
                     };

@@ -1,20 +1,20 @@
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::Read;
 use std::ops::Range;
 
-use runbook_model::action::{Access, Action, Outcome};
+use runbook_model::action::{Action, Outcome};
 use runbook_model::facts::HostError;
 use runbook_run::world::Progress;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc;
 
 use super::apply::Work;
+use super::pump::pump;
 use super::reach::{Followed, Talk};
 use super::receipt::broken;
 use super::watch::Watch;
 use crate::frame::{Frames, Piece};
-use crate::program::{self, Key, SMALL_UPLOAD, Upload};
+use crate::program::{self, Key, SMALL_UPLOAD, Sent, Upload};
 use crate::transport::{Channel, Input};
 
 const CHUNK: usize = 256 * 1024;
@@ -22,6 +22,8 @@ const CHUNK: usize = 256 * 1024;
 /// A file on the control host, looked at.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
+    /// The action's place in the order.
+    index: usize,
     path: String,
     sha256: String,
     size: u64,
@@ -37,13 +39,13 @@ impl Work<'_> {
         range: Range<usize>,
     ) -> Result<Vec<Outcome>, HostError> {
         let (sources, bad) = self.sources(range.clone()).await;
-        let ready = range.start..range.start + sources.len();
-        let mut outcomes = if sources.is_empty() {
+        let ready = range.start..bad.as_ref().map_or(range.end, |(at, _)| *at);
+        let mut outcomes = if ready.is_empty() {
             Vec::new()
         } else {
             self.send(key, ready, &sources).await?
         };
-        if let Some(reason) = bad
+        if let Some((_, reason)) = bad
             && outcomes.iter().all(|o| matches!(o, Outcome::Done { .. }))
         {
             outcomes.push(Outcome::Failed {
@@ -56,10 +58,10 @@ impl Work<'_> {
         Ok(outcomes)
     }
 
-    /// The files to send, up to the first that cannot be.
-    async fn sources(&self, range: Range<usize>) -> (Vec<Source>, Option<String>) {
+    /// The files to send, up to the first that cannot be: its place and why.
+    async fn sources(&self, range: Range<usize>) -> (Vec<Source>, Option<(usize, String)>) {
         let mut sources = Vec::new();
-        for action in &self.order.actions[range] {
+        for (index, action) in range.clone().zip(&self.order.actions[range]) {
             let Action::Upload {
                 source,
                 sha256,
@@ -70,10 +72,11 @@ impl Work<'_> {
                 continue;
             };
             let (source, sha256, size) = (source.clone(), sha256.clone(), *size);
-            match tokio::task::spawn_blocking(move || look_at(source, sha256, size)).await {
+            let look = move || look_at(index, source, sha256, size);
+            match tokio::task::spawn_blocking(look).await {
                 Ok(Ok(source)) => sources.push(source),
-                Ok(Err(reason)) => return (sources, Some(reason.to_string())),
-                Err(error) => return (sources, Some(error.to_string())),
+                Ok(Err(reason)) => return (sources, Some((index, reason.to_string()))),
+                Err(error) => return (sources, Some((index, error.to_string()))),
             }
         }
         (sources, None)
@@ -86,27 +89,30 @@ impl Work<'_> {
         sources: &[Source],
     ) -> Result<Vec<Outcome>, HostError> {
         let nonce = self.nonce()?;
-        let files: Vec<Upload<'_>> = range
+        let mut looked_at = sources.iter();
+        let sent: Vec<Sent<'_>> = range
             .clone()
-            .zip(sources)
-            .filter_map(|(index, source)| {
-                let (dest, access) = destination(&self.order.actions[index])?;
-                Some(Upload {
-                    index,
-                    dest,
-                    sha256: source.sha256.clone(),
-                    size: source.size,
-                    access,
-                })
+            .filter_map(|index| match &self.order.actions[index] {
+                Action::Upload { dest, access, .. } => {
+                    let source = looked_at.next()?;
+                    Some(Sent::File(Upload {
+                        index,
+                        dest,
+                        sha256: source.sha256.clone(),
+                        size: source.size,
+                        access,
+                    }))
+                }
+                directory => Some(Sent::Directory(index, directory)),
             })
             .collect();
-        let compiled = program::uploads(&self.context(&nonce), key, &files);
+        let compiled = program::uploads(&self.context(&nonce), key, &sent);
         // INVARIANT: `apply` checked every action.
         let program = compiled.map_err(|(_, e)| HostError::Garbled {
             host: self.host.clone(),
             detail: e.to_string(),
         })?;
-        let talk = Talk::Send(range.start, sources);
+        let talk = Talk::Send(sources);
         self.until_told(range, &program, talk, &nonce).await
     }
 
@@ -115,13 +121,13 @@ impl Work<'_> {
         &self,
         mut channel: Channel,
         nonce: &str,
-        files: (usize, &[Source]),
+        sources: &[Source],
         watch: &mut Watch<'_>,
     ) -> Followed {
         let mut frames = Frames::new(&mut channel.output, nonce);
         let input = &mut channel.input;
         let mut open = true;
-        for (at, source) in (files.0..).zip(files.1) {
+        for source in sources {
             if let Some(content) = &source.content {
                 // A refusal shows in the records; a broken pipe only says that there is one.
                 open =
@@ -130,7 +136,7 @@ impl Work<'_> {
             }
             let answer = loop {
                 match next_head(&mut frames, watch).await {
-                    Some(head) => match Answer::of(&head, at) {
+                    Some(head) => match Answer::of(&head, source.index) {
                         Some(answer) => break Some(answer),
                         None if watch.receipt.complete => break None,
                         None => {}
@@ -174,29 +180,21 @@ impl Work<'_> {
         prefix: String,
         input: &mut Input,
     ) -> std::io::Result<()> {
-        let (tx, mut rx) = mpsc::channel::<Vec<u8>>(4);
-        let (begin_tx, begin_rx) = tokio::sync::oneshot::channel::<u64>();
         let (path, size) = (source.path.clone(), source.size);
-        let reading = tokio::task::spawn_blocking(move || {
-            read_from(&path, (offset, &prefix), size, begin_tx, &tx)
-        });
-        let Ok(begin) = begin_rx.await else {
-            return reading.await?;
-        };
+        let opened = tokio::task::spawn_blocking(move || open_at(&path, (offset, &prefix), size));
+        let (file, begin) = opened.await??;
         input.write_all(format!("{begin}\n").as_bytes()).await?;
-        let mut done = begin;
-        let _ = self.progress.send(Progress::Transfer(done, size));
-        let mut told = done;
-        while let Some(chunk) = rx.recv().await {
-            input.write_all(&chunk).await?;
-            done += chunk.len() as u64;
+        let pipe = input.as_fd().try_clone_to_owned()?;
+        let _ = self.progress.send(Progress::Transfer(begin, size));
+        let mut told = begin;
+        let progress = self.progress.clone();
+        let tell = move |done| {
             if done - told >= 1 << 20 || done == size {
                 told = done;
-                let _ = self.progress.send(Progress::Transfer(done, size));
+                let _ = progress.send(Progress::Transfer(done, size));
             }
-        }
-        reading.await??;
-        input.flush().await
+        };
+        pump(file, (begin, size), pipe, tell).await
     }
 }
 
@@ -248,13 +246,6 @@ async fn next_head<R: tokio::io::AsyncRead + Unpin>(
     }
 }
 
-fn destination(action: &Action) -> Option<(&str, &Access)> {
-    match action {
-        Action::Upload { dest, access, .. } => Some((dest, access)),
-        _ => None,
-    }
-}
-
 /// Why a file on the control host cannot be sent.
 #[derive(Debug, thiserror::Error)]
 enum BadSource {
@@ -267,7 +258,12 @@ enum BadSource {
     Changed(String),
 }
 
-fn look_at(path: String, sha256: Option<String>, size: Option<u64>) -> Result<Source, BadSource> {
+fn look_at(
+    index: usize,
+    path: String,
+    sha256: Option<String>,
+    size: Option<u64>,
+) -> Result<Source, BadSource> {
     let unreadable = |detail| BadSource::Unreadable {
         path: path.clone(),
         detail,
@@ -295,6 +291,7 @@ fn look_at(path: String, sha256: Option<String>, size: Option<u64>) -> Result<So
     }
     let size = content.as_ref().map_or(length, |c| c.len() as u64);
     Ok(Source {
+        index,
         path,
         sha256: found,
         size,
@@ -313,32 +310,10 @@ fn digest(file: &mut impl Read) -> std::io::Result<String> {
     }
 }
 
-/// Reads a file from where the host's part ends, if that part is this file's beginning, else from its start.
-fn read_from(
-    path: &str,
-    part: (u64, &str),
-    size: u64,
-    begin: tokio::sync::oneshot::Sender<u64>,
-    chunks: &mpsc::Sender<Vec<u8>>,
-) -> std::io::Result<()> {
+/// Opens a file to be read from where the host's part ends, if that part is this file's beginning, else from its start.
+fn open_at(path: &str, part: (u64, &str), size: u64) -> std::io::Result<(File, u64)> {
     let mut file = File::open(path)?;
-    let (mut offset, prefix) = part;
-    if offset > size || (offset > 0 && digest(&mut (&mut file).take(offset))? != prefix) {
-        offset = 0;
-    }
-    file.seek(SeekFrom::Start(offset))?;
-    let _ = begin.send(offset);
-    let mut rest = file.take(size - offset);
-    loop {
-        let mut chunk = vec![0; CHUNK];
-        let n = rest.read(&mut chunk)?;
-        if n == 0 {
-            break;
-        }
-        chunk.truncate(n);
-        if chunks.blocking_send(chunk).is_err() {
-            break;
-        }
-    }
-    Ok(())
+    let (offset, prefix) = part;
+    let fits = offset <= size && (offset == 0 || digest(&mut (&mut file).take(offset))? == prefix);
+    Ok((file, if fits { offset } else { 0 }))
 }

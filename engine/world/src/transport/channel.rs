@@ -1,5 +1,6 @@
 //! One shell on a host: its three streams, and what keeps it.
 
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,8 +13,12 @@ use tokio::time::timeout;
 
 use crate::text::HeadTail;
 
+/// A pipe to a program.
+pub trait Inlet: AsyncWrite + AsFd + Send {}
+impl<T: AsyncWrite + AsFd + Send> Inlet for T {}
+
 /// Standard input of a remote program.
-pub type Input = Pin<Box<dyn AsyncWrite + Send>>;
+pub type Input = Pin<Box<dyn Inlet>>;
 /// Standard output of a remote program.
 pub type Output = Pin<Box<dyn AsyncRead + Send>>;
 

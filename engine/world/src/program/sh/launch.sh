@@ -28,7 +28,7 @@ launch() {
   kill "$tail" 2>/dev/null
   wait "$tail" 2>/dev/null
   status=
-  [ ! -e "$D/exit" ] || read -r status <"$D/exit"
+  [ ! -s "$D/exit" ] || read -r status <"$D/exit"
   frame receipt "${status:-dead}"
   cat "$D/live"
   frame end
@@ -47,7 +47,7 @@ follow_live() {
 
 # Until the exit status is there, or the process that was to write it is gone.
 await() {
-  while [ ! -e "$D/exit" ]; do
+  while [ ! -s "$D/exit" ]; do
     if [ -e "$D/started" ]; then
       read -r pid start boot nonce <"$D/started"
       [ "$nonce" = "$N" ] || frame nonce "$nonce"
@@ -56,7 +56,7 @@ await() {
     else
       return
     fi
-    while [ ! -e "$D/exit" ] && alive "$pid" "$start"; do sleep 0.1; done
+    while [ ! -s "$D/exit" ] && alive "$pid" "$start"; do sleep 0.1; done
   done
 }
 

@@ -11,7 +11,6 @@ outer() {
     rm -f "$D/started.$$" "$0"
     exit 0
   fi
-  rm -f "$D/started.$$"
   # From here on a receipt says that it began, also after a power cut.
   sync "$D/started" "$D" "$S/runs/$RUN"
   timeout -k 3 "$LIMIT" /bin/sh "$0" inner "$S" "$D" </dev/null >>"$D/live" 2>&1 &
@@ -19,9 +18,9 @@ outer() {
   wait "$group"
   status=$?
   case $status in 124 | 137) end_group ;; esac
-  printf '%s\n' "$status" >"$D/exit.part"
-  mv "$D/exit.part" "$D/exit"
-  rm -f "$0"
+  # An empty one is none yet.
+  printf '%s\n' "$status" >"$D/exit"
+  rm -f "$D/started.$$" "$0"
 }
 
 # `timeout` leads the group, and ends once its own child has: what that child left behind may have refused to.

@@ -14,11 +14,11 @@ receipt() {
   fi
   if [ -e "$D/started" ]; then
     read -r pid start boot nonce <"$D/started"
-    if [ ! -e "$D/exit" ] && runs "$D"; then
+    if [ ! -s "$D/exit" ] && runs "$D"; then
       frame running
     else
       status=dead
-      [ ! -e "$D/exit" ] || read -r status <"$D/exit"
+      [ ! -s "$D/exit" ] || read -r status <"$D/exit"
       frame nonce "$nonce"
       frame receipt "$status"
       cat "$D/live"

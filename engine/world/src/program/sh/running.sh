@@ -2,7 +2,7 @@
 
 # runs DIR: whether the program with this receipt has not come to its end.
 runs() {
-  [ -e "$1/started" ] && [ ! -e "$1/exit" ] || return 1
+  [ -e "$1/started" ] && [ ! -s "$1/exit" ] || return 1
   read -r pid start boot nonce <"$1/started"
   read -r now </proc/sys/kernel/random/boot_id
   [ "$boot" = "$now" ] && alive "$pid" "$start"

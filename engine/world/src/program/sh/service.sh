@@ -1,14 +1,13 @@
-# What systemd says of a unit: LOAD ACTIVE SUB FILE RESTARTS TYPE.
+# What systemd says of a unit: LOAD ACTIVE SUB RESTARTS TYPE.
 unit_state() {
-  LOAD= ACTIVE= SUB= FILE= RESTARTS=0 TYPE=
-  shown=$(systemctl show -p LoadState -p ActiveState -p SubState -p UnitFileState -p NRestarts -p Type -- "$1.service") ||
+  LOAD= ACTIVE= SUB= RESTARTS=0 TYPE=
+  shown=$(systemctl show -p LoadState -p ActiveState -p SubState -p NRestarts -p Type -- "$1.service") ||
     fail 'systemd does not answer' $?
   while IFS= read -r shown_line; do
     case $shown_line in
       LoadState=*) LOAD=${shown_line#*=} ;;
       ActiveState=*) ACTIVE=${shown_line#*=} ;;
       SubState=*) SUB=${shown_line#*=} ;;
-      UnitFileState=*) FILE=${shown_line#*=} ;;
       NRestarts=*) RESTARTS=${shown_line#*=} ;;
       Type=*) TYPE=${shown_line#*=} ;;
     esac
@@ -29,6 +28,9 @@ unit_failed() {
 service_systemd() {
   [ -d /run/systemd/system ] || fail 'systemd does not run on this host'
   unit_state "$1"
+  # From the disk: the manager's own word may be from before its last reload.
+  FILE=
+  [ -z "$3" ] || FILE=$(systemctl is-enabled -- "$1.service" 2>/dev/null)
   case $LOAD.$2 in
     not-found.stopped | masked.stopped) [ "$ACTIVE" = active ] || return 0 ;;
     not-found.*) fail "there is no unit \`$1.service\`" ;;
@@ -36,23 +38,29 @@ service_systemd() {
   esac
   at_boot=
   case $3.$FILE in
-    yes.enabled | yes.static | yes.generated | yes.alias | no.disabled | no.static | no. | .*) ;;
+    yes.enabled | yes.static | yes.generated | yes.alias | no.disabled | no.static | no.not-found | no. | .*) ;;
     yes.*) at_boot=enable ;;
     no.*) at_boot=disable ;;
   esac
-  # systemd reads all units again for that, which takes a tenth of a second: beside the stop or start, not before it.
   if [ -n "$at_boot" ]; then
-    systemctl --quiet "$at_boot" -- "$1.service" &
-    enabling=$!
+    must systemctl --quiet --no-reload "$at_boot" -- "$1.service"
     changed
   fi
   case $2 in
-    stopped) unit_stop "$1" "$4" ;;
+    stopped)
+      [ -z "$at_boot" ] || tell_systemd 0.05
+      unit_stop "$1" "$4"
+      return
+      ;;
     running) [ "$ACTIVE" = active ] || unit_start start "$1" "$4" ;;
     restarted) unit_start restart "$1" "$4" ;;
   esac
-  [ -z "$at_boot" ] || wait "$enabling" || fail "\`$1.service\` could not be ${at_boot}d" $?
+  [ -z "$at_boot" ] || tell_systemd 0
 }
+
+# What starts at boot is settled by files. To have systemd itself read them takes it a tenth of a second in which it answers nobody: done
+# behind a stop that it is to hear first, after a start, and not waited for.
+tell_systemd() { (sleep "$1"; systemctl daemon-reload) >/dev/null 2>&1 & }
 
 unit_stop() {
   case $ACTIVE in inactive | failed) return ;; esac

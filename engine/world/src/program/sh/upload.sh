@@ -7,7 +7,7 @@ begin_uploads() {
   D=$S/runs/$RUN/$KEY
   [ -z "$STEP" ] || await_forward
   (umask 077 && mkdir -p "$D") || { frame error; printf '%s' "cannot write in $D"; frame end; exit 0; }
-  if [ -e "$D/exit" ]; then
+  if [ -s "$D/exit" ]; then
     read -r _ _ _ nonce <"$D/started"
     frame nonce "$nonce"
     read -r status <"$D/exit"
@@ -28,7 +28,7 @@ upload_step() {
 
 end_uploads() {
   printf '0 0 0 %s\n' "$N" >"$D/started"
-  printf '0\n' >"$D/exit.part" && mv "$D/exit.part" "$D/exit"
+  printf '0\n' >"$D/exit"
   frame stopped
   frame end
   exit 0
@@ -60,6 +60,12 @@ put() {
 
 # The file is there: by this order, perhaps, over an earlier connection.
 found() { [ ! -e "$D/$I.put" ] || changed; }
+
+# A directory that this run made, by this order perhaps, over an earlier connection, counts as made.
+sent_directory() {
+  directory "$@"
+  [ ! -e "$S/runs/$RUN/made" ] || ! grep -qxF -- "$(readlink -f -- "$1")" "$S/runs/$RUN/made" || changed
+}
 
 # take_small DEST SHA256 SIZE MODE OWNER GROUP: the bytes come whether they are wanted or not.
 take_small() {
@@ -96,7 +102,7 @@ take_large() {
   read -r offset || fail "the connection ended inside \`$1\`"
   umask 077
   [ "$offset" != 0 ] || { rm -f -- "$PART"; : >"$PART" || fail "\`$PART\` cannot be written"; }
-  dd bs=1M iflag=fullblock,count_bytes count=$(($3 - offset)) oflag=append conv=notrunc of="$PART" status=none
+  dd bs=256K iflag=fullblock,count_bytes count=$(($3 - offset)) oflag=append conv=notrunc of="$PART" status=none
   umask 022
   size=$(stat -c %s -- "$PART")
   [ "$size" = "$3" ] || fail "\`$1\` did not arrive whole: $size of $3 bytes (is the disk full?)"
