@@ -32,10 +32,19 @@ pub fn given(
                 let rooted = rooted(ty, value, files);
                 out.arguments.insert(name.clone(), rooted);
             }
-            _ => drop(out.arguments.insert(name.clone(), value.clone())),
+            _ => drop(out.arguments.insert(name.clone(), exact(value))),
         }
     }
     out
+}
+
+/// A fraction as text, which means the same: read back as a number it might be another one, and the file's digest with it.
+fn exact(value: &Json) -> Json {
+    match value {
+        Json::Number(n) if n.is_f64() => Json::from(n.to_string()),
+        Json::Array(items) => items.iter().map(exact).collect(),
+        other => other.clone(),
+    }
 }
 
 fn holds(ty: &Type, wanted: &Type) -> bool {

@@ -468,5 +468,9 @@ fn paths_are_kept_from_the_root() {
     let kept = given(&desk.checked, &desk.arguments, &desk.files);
     assert_eq!(kept.arguments["snapshot"], "/home/ops/backup.db");
     assert_eq!(kept.arguments["bump"], "7");
+    let mut arguments = desk.arguments.clone();
+    arguments.insert("bump".to_owned(), json!(0.1));
+    let kept = given(&desk.checked, &arguments, &desk.files);
+    assert_eq!(kept.arguments["bump"], "0.1");
     assert!(kept.secrets.is_empty());
 }
