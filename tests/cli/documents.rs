@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 20] = [
+const COMMANDS: [&[&str]; 21] = [
     &["exec"],
     &["plan"],
+    &["plan", "diff"],
     &["status"],
     &["resume"],
     &["rollback"],

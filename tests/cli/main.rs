@@ -7,6 +7,7 @@
 
 mod documents;
 mod input;
+mod plans;
 mod reading;
 mod support;
 mod words;

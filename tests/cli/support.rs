@@ -64,9 +64,14 @@ impl Place {
 
     /// Runs `runbook` here.
     pub fn runbook(&self, words: &[&str]) -> Said {
+        self.runbook_in(".", words)
+    }
+
+    /// Runs `runbook` in a directory below.
+    pub fn runbook_in(&self, dir: &str, words: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_runbook"))
             .args(words)
-            .current_dir(self.path())
+            .current_dir(self.path().join(dir))
             .env_clear()
             .env(
                 "PATH",

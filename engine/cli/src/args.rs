@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 const EVERYDAY: &str = "\
 Every day:
@@ -15,7 +15,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0 ok   2 a step failed   3 a guard refused, nothing changed   4 a host is unreachable
   5 failed and rolled back   6 outcome unknown, resume   7 locked by another run
-  8 a run of this id exists   9 a person is needed   10 bad input   64 usage   130 interrupted, resumable";
+  8 plan stale, used or mismatched   9 a person is needed   10 bad input   64 usage
+  130 interrupted, resumable";
 
 /// Deploys, restores and maintains etcd clusters by runbooks.
 #[derive(Debug, Parser)]
@@ -33,9 +34,9 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a runbook (a path, or the name of a shipped one)
+    /// Run a runbook (a path, or the name of a shipped one), or exactly what a saved plan says
     Exec(ExecArgs),
-    /// Show what a run would do; changes nothing
+    /// Show what a run would do, and save it for review; changes nothing
     Plan(PlanArgs),
     /// Show the state of a cluster
     #[command(
@@ -173,7 +174,11 @@ pub struct RunbookArgs {
 Examples:
   runbook exec deploy.etcdrb -i prod.inv
   runbook exec backup.etcdrb -i prod.inv -e to=backup.db
-  runbook exec restore.etcdrb -i prod.inv -e snapshot=backup.db --dry-run")]
+  runbook exec restore.etcdrb -i prod.inv -e snapshot=backup.db --dry-run
+  runbook exec change.plan --digest HEX      # a plan that `runbook plan ... -o change.plan` saved
+
+A saved plan brings its own inventory and parameters. It runs once, before it expires, and only where
+all that it was made of is still so: texts, inventory, files, hosts, members. Else: exit code 8.")]
 pub struct ExecArgs {
     #[command(flatten)]
     pub what: RunbookArgs,
@@ -186,6 +191,9 @@ pub struct ExecArgs {
     /// Print the hosts of each target and stop
     #[arg(long)]
     pub list_hosts: bool,
+    /// Of a saved plan: the digest that was approved; another one is refused
+    #[arg(long, value_name = "SHA256")]
+    pub digest: Option<String>,
     /// How progress is shown; `human` becomes `plain` where there is no terminal
     #[arg(long, value_enum, default_value_t = Output::Human)]
     pub output: Output,
@@ -207,19 +215,79 @@ impl ExecArgs {
 
 /// `plan`.
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true,
+    after_help = "\
 Examples:
   runbook plan deploy.etcdrb -i prod.inv --diff
-  runbook plan restore.etcdrb -i prod.inv -e snapshot=backup.db --format markdown > change.md")]
+  runbook plan restore.etcdrb -i prod.inv -e snapshot=backup.db -o change.plan
+  runbook plan restore.etcdrb -i prod.inv -e snapshot=backup.db --format markdown > change.md"
+)]
 pub struct PlanArgs {
+    #[command(subcommand)]
+    pub command: Option<PlanCommand>,
     #[command(flatten)]
-    pub what: RunbookArgs,
+    pub what: Planned,
+    /// Save the plan too: `runbook exec FILE` carries out exactly that
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// How long a saved plan may be carried out
+    #[arg(long, value_name = "DURATION", default_value = "24h", requires = "out")]
+    pub valid_for: String,
     /// Form
     #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
     pub format: PlanFormat,
     /// Exit with 20 where something would change, 0 where nothing would
     #[arg(long)]
     pub detailed_exitcode: bool,
+}
+
+/// What is planned; none where `plan` has a command of its own. clap's derive cannot leave away arguments that hold others.
+#[derive(Clone, Debug)]
+pub struct Planned(pub Option<RunbookArgs>);
+
+impl FromArgMatches for Planned {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = matches.contains_id("runbook");
+        let what = given.then(|| RunbookArgs::from_arg_matches(matches));
+        what.transpose().map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Planned {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        RunbookArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        RunbookArgs::augment_args_for_update(command)
+    }
+}
+
+/// `plan`'s own commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PlanCommand {
+    /// Compare two saved plans: 0 the same, 20 different
+    #[command(after_help = "Examples:\n  runbook plan diff monday.plan tuesday.plan")]
+    Diff(DiffArgs),
+}
+
+/// `plan diff`.
+#[derive(Args, Clone, Debug)]
+pub struct DiffArgs {
+    /// A saved plan
+    #[arg(value_name = "A")]
+    pub first: PathBuf,
+    /// Another
+    #[arg(value_name = "B")]
+    pub second: PathBuf,
 }
 
 /// How progress is shown.

@@ -12,9 +12,11 @@ pub const UNREACHABLE: u8 = 4;
 pub const LOCKED: u8 = 7;
 /// There is a run of this id already.
 pub const EXISTS: u8 = 8;
+/// A plan file is expired, used, edited, not the one named, or no longer what the same request comes to.
+pub const STALE: u8 = 8;
 /// Runbook, inventory, parameter or snapshot is bad.
 pub const BAD_INPUT: u8 = 10;
-/// `plan --detailed-exitcode`: something would change.
+/// `plan --detailed-exitcode`: something would change; `plan diff`: the plans differ.
 pub const WOULD_CHANGE: u8 = 20;
 /// The command line is wrong.
 pub const USAGE: u8 = 64;

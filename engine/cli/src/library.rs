@@ -70,11 +70,19 @@ pub enum LookupError {
     },
 }
 
-/// Finds a runbook: a path; then RUNBOOK_PATH's directories, `./playbooks`, the embedded ones (with or without `.etcdrb`).
+/// What the names of shipped texts begin with.
+pub const EMBEDDED: &str = "embedded:";
+
+/// Finds a runbook: a path, or `embedded:NAME`; then RUNBOOK_PATH's directories, `./playbooks`, the embedded ones (with or without `.etcdrb`).
 pub fn find(name: &str, search: &[PathBuf]) -> Result<Found, LookupError> {
     let direct = Path::new(name);
     if direct.exists() {
         return read(direct);
+    }
+    if let Some(shipped) = name.strip_prefix(EMBEDDED)
+        && let Some(found) = embedded(shipped)
+    {
+        return Ok(found);
     }
     if !name.contains('/') {
         let file = if name.ends_with(".etcdrb") {
@@ -92,17 +100,22 @@ pub fn find(name: &str, search: &[PathBuf]) -> Result<Found, LookupError> {
                 return read(&path);
             }
         }
-        if let Some(shipped) = RUNBOOKS.iter().find(|s| s.name == file) {
-            return Ok(Found {
-                name: format!("embedded:{}", shipped.name),
-                text: shipped.text.to_owned(),
-                dir: None,
-            });
+        if let Some(found) = embedded(&file) {
+            return Ok(found);
         }
     }
     Err(LookupError::NotFound {
         name: name.to_owned(),
         shipped: RUNBOOKS.iter().map(|s| s.name).collect(),
+    })
+}
+
+fn embedded(file: &str) -> Option<Found> {
+    let shipped = RUNBOOKS.iter().find(|s| s.name == file)?;
+    Some(Found {
+        name: format!("{EMBEDDED}{}", shipped.name),
+        text: shipped.text.to_owned(),
+        dir: None,
     })
 }
 
@@ -131,7 +144,7 @@ pub fn template(name: &str, dir: Option<&Path>) -> Option<Found> {
         .find_map(|path| read(&path).ok())
         .or_else(|| {
             TEMPLATES.iter().find(|s| s.name == name).map(|s| Found {
-                name: format!("embedded:{}", s.name),
+                name: format!("{EMBEDDED}{}", s.name),
                 text: s.text.to_owned(),
                 dir: None,
             })

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command, SnapshotCommand};
+use args::{Cli, Command, PlanCommand, SnapshotCommand};
 use environment::Environment;
 
 fn main() -> ExitCode {
@@ -49,7 +49,12 @@ fn main() -> ExitCode {
 fn dispatch(command: Command, environment: &Environment) -> command::Ended {
     match command {
         Command::Exec(args) => command::exec::exec(&args, environment),
-        Command::Plan(args) => command::exec::show(&args, environment),
+        Command::Plan(args) => match (&args.command, &args.what.0) {
+            (Some(PlanCommand::Diff(args)), _) => command::plan_file::compare(args, environment),
+            (None, Some(what)) => command::exec::show(&args, what, environment),
+            // INVARIANT: clap asks for one of the two.
+            (None, None) => Ok(exit::USAGE),
+        },
         Command::Status(args) => command::status::status(&args, environment),
         Command::Resume(args) => command::runs::go_on(&args, environment),
         Command::Rollback(args) => command::runs::undo(&args, environment),

@@ -29,6 +29,9 @@ pub enum Event {
         plan: Box<Plan>,
         /// `user@host` of the operator.
         operator: String,
+        /// SHA-256 of the plan file that was carried out; none: planned on the spot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        saved: Option<String>,
     },
     /// The cluster's lock was taken on these hosts.
     Locked {

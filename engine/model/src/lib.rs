@@ -11,5 +11,6 @@ pub mod guard;
 pub mod host;
 pub mod plan;
 pub mod quorum;
+pub mod saved;
 pub mod units;
 pub mod view;

@@ -2,7 +2,7 @@
 
 use runbook_model::action::{Access, Action};
 use runbook_model::facts::{FileFacts, FileKind, HostFacts};
-use runbook_model::plan::Change;
+use runbook_model::plan::{Change, Source};
 use runbook_model::units;
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
@@ -15,6 +15,15 @@ pub(crate) const CONTENT_LIMIT: u64 = 256 * 1024;
 /// Lower-case hex.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
+}
+
+/// A text with its digest.
+pub fn source(name: &str, text: &str) -> Source {
+    Source {
+        name: name.to_owned(),
+        sha256: sha256(text.as_bytes()),
+        text: text.to_owned(),
+    }
 }
 
 /// A unified diff with the path in its head.

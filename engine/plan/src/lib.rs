@@ -5,13 +5,18 @@
 //! never writes. Two calls with the same inputs give the same bytes.
 //!
 //! [`prepare`] settles parameters, targets and members and says what must be observed; [`plan`] does the rest on the view.
+//! A plan can be kept: [`facts`] is what it depended on, [`write_plan_file`] its document, [`drift`] what differs later.
 
 mod build;
 mod context;
+mod document;
+mod drift;
 mod envfile;
 mod error;
 mod eval;
+mod facts;
 mod files;
+mod given;
 mod guards;
 mod hosts;
 mod member;
@@ -28,8 +33,16 @@ mod verbs;
 mod walk;
 
 pub use build::plan;
+pub use document::{PlanFile, PlanFileError, is_plan_file, read_plan_file, write_plan_file};
+pub use drift::{
+    At, Drift, diff, drift, of_facts, of_inventory, of_sources, of_things, source_diff,
+};
 pub use error::{Fault, PlanError};
+pub use facts::{control, facts, uploads};
+pub use files::source;
+pub use given::{Given, given};
 pub use prepare::{Prepared, prepare};
 pub use request::{Digest, Files, LocalFiles, Request};
+pub use value::duration;
 
 use error::place;

@@ -257,7 +257,8 @@ const TIMES: &[(&str, u64)] = &[
     ("d", 86_400_000),
 ];
 
-fn duration(text: &str) -> Option<u64> {
+/// Milliseconds of a duration as the language writes it: `24h`, `1m30s`.
+pub fn duration(text: &str) -> Option<u64> {
     let mut rest = text;
     let mut sum = 0u64;
     let mut last = u64::MAX;

@@ -5,6 +5,7 @@
 //! A run is a fold over its events: what is done live, resumed or replayed goes through [`RunState::apply`] alone.
 
 mod batch;
+mod begun;
 mod control;
 mod execute;
 mod journal;
@@ -14,9 +15,11 @@ mod observe;
 mod policy;
 mod runs;
 mod state;
+mod used;
 pub mod world;
 
 pub use batch::{Batch, choose};
+pub use begun::begun;
 pub use control::{Stop, StopSender, StopSignal, stop_channel};
 pub use execute::{
     Confirm, Finished, Options, RunError, execute, lock_hosts, resume, rollback, unlock,
@@ -28,3 +31,4 @@ pub use observe::{look, observe};
 pub use policy::{Failure, Policy, after_failure};
 pub use runs::RunsDir;
 pub use state::{HostState, HostStatus, Phase, RunState, StepState, Touched, Work};
+pub use used::{UseError, Used};

@@ -1,4 +1,4 @@
-//! The directory of runs: `<dir>/<run id>/journal.jsonl`, `<dir>/.locks/<cluster>`.
+//! The directory of runs: `<dir>/<run id>/journal.jsonl`, `<dir>/.locks/<cluster>`, `<dir>/.plans/<digest>`.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -17,7 +17,7 @@ const LOCKS: &str = ".locks";
 /// Where this operator's runs are kept.
 #[derive(Clone, Debug)]
 pub struct RunsDir {
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
 }
 
 impl RunsDir {
@@ -79,7 +79,8 @@ impl RunsDir {
         read(&self.path(run)?)
     }
 
-    /// Ids of all runs kept here, in order of name.
+    /// Ids of all runs kept here, in the order in which they began. An id tells when its plan was made, which may have been long
+    /// before; nothing but the journal is ever made in a run's directory, so that its time is the run's beginning.
     ///
     /// # Errors
     /// The directory cannot be read (that it is not there means no runs).
@@ -99,11 +100,12 @@ impl RunsDir {
             if let Ok(name) = entry.file_name().into_string()
                 && entry.path().join(JOURNAL).exists()
             {
-                runs.push(name);
+                let began = entry.metadata().and_then(|meta| meta.modified());
+                runs.push((began.map_err(wrong)?, name));
             }
         }
         runs.sort();
-        Ok(runs)
+        Ok(runs.into_iter().map(|(_, name)| name).collect())
     }
 
     /// Takes the lock of a cluster on this machine; freed when dropped, or when this process dies.
@@ -120,6 +122,6 @@ impl RunsDir {
     }
 }
 
-fn make_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn make_dir(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }

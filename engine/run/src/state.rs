@@ -16,6 +16,8 @@ pub struct RunState {
     pub plan: Option<Box<Plan>>,
     /// `user@host` of who started it.
     pub operator: String,
+    /// SHA-256 of the plan file that is carried out; none: planned on the spot.
+    pub saved: Option<String>,
     /// Index of the plan's first item that is not over.
     pub cursor: usize,
     /// Guards of the plan's `requires` that were let pass since the lock was taken, before the first step.
@@ -253,8 +255,13 @@ impl RunState {
     /// Takes one event in.
     pub fn apply(&mut self, event: &Event) {
         match event {
-            Event::RunStarted { plan, operator } => {
+            Event::RunStarted {
+                plan,
+                operator,
+                saved,
+            } => {
                 self.plan = Some(plan.clone());
+                self.saved.clone_from(saved);
                 self.operator.clone_from(operator);
                 self.pass_marks();
             }

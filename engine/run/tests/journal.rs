@@ -184,3 +184,31 @@ fn one_process_carries_a_run_on_and_others_may_read() {
     drop(journal);
     runs.open("r1").unwrap();
 }
+
+/// Records of before plans could be saved still read; a plan that was not saved writes the same bytes as then.
+#[test]
+fn a_run_that_was_not_saved_is_recorded_as_ever() {
+    let plan = r#"{"version":1,"tool":"0","run":"r1","runbook":"x","about":"","sources":[],"cluster":"c","parameters":[],"targets":{},"members":{},"quorum_before":{"voters":0,"healthy":0},"converged":null,"requires":[],"items":[],"on_failure":"pause","warnings":[]}"#;
+    let old = format!(r#"{{"event":"run-started","plan":{plan},"operator":"ann@ops1"}}"#);
+    let read: Event = serde_json::from_str(&old).unwrap();
+    assert!(matches!(&read, Event::RunStarted { saved: None, .. }));
+    assert_eq!(serde_json::to_string(&read).unwrap(), old);
+}
+
+/// The id of a saved plan's run is older than the run.
+#[test]
+fn runs_are_listed_as_they_began() {
+    let (dir, runs) = written();
+    for run in ["20260102T000000Z-b", "20260101T000000Z-a"] {
+        runs.create(run).unwrap();
+    }
+    // Nothing here sleeps: the clock is set back for those that began before.
+    for (run, day) in [("r1", 1), ("20260102T000000Z-b", 2)] {
+        let began =
+            std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(day * 86_400);
+        let file = fs::File::open(dir.path().join("runs").join(run)).unwrap();
+        file.set_modified(began).unwrap();
+    }
+    let order = ["r1", "20260102T000000Z-b", "20260101T000000Z-a"];
+    assert_eq!(runs.list().unwrap(), order);
+}

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use runbook_dsl::checked::CheckedRunbook;
 use runbook_inventory::{Inventory, Overrides};
 use runbook_model::facts::HostError;
+use runbook_model::host::{Connection, HostName, MemberSpec};
 use runbook_model::plan::{Plan, PlanItem};
 use runbook_model::view::View;
 use runbook_plan::{Files as _, LocalFiles, Prepared, Request, plan, prepare};
@@ -13,7 +14,7 @@ use runbook_report::plan::{human, json, markdown, readiness, refused};
 use runbook_run::{Options, RunsDir, execute, observe};
 use runbook_world::RealWorld;
 
-use super::{Ended, print, print_json};
+use super::{Ended, plan_file, print, print_json};
 use crate::args::{ExecArgs, Output, PlanArgs, PlanFormat, RunbookArgs};
 use crate::environment::Environment;
 use crate::exit;
@@ -24,23 +25,40 @@ use crate::runbooks::{parameters, read};
 use crate::worlds::{self, drive};
 
 /// A plan with the world that it was made from, still connected.
-struct Planned {
-    plan: Plan,
-    view: View,
-    world: Arc<RealWorld>,
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) view: View,
+    pub(super) reach: Reach,
 }
 
-/// Prints what a run would do.
-pub fn show(args: &PlanArgs, environment: &Environment) -> Ended {
+/// How the hosts of a plan are reached.
+pub(super) struct Reach {
+    pub(super) connections: BTreeMap<HostName, Connection>,
+    pub(super) members: BTreeMap<HostName, MemberSpec>,
+    pub(super) world: Arc<RealWorld>,
+}
+
+/// Prints what a run would do, and keeps it where that is asked for.
+pub fn show(args: &PlanArgs, what: &RunbookArgs, environment: &Environment) -> Ended {
+    plan_file::refuse_as_runbook(what)?;
+    let valid_ms = plan_file::valid_ms(&args.valid_for)?;
+    let what = match &args.out {
+        Some(_) => &plan_file::pinned(what, environment)?,
+        None => what,
+    };
     worlds::run(async {
-        let planned = planned(&args.what, true, environment).await?;
+        let inputs = Inputs::read(what, args.out.is_none(), environment)?;
+        let planned = planned(what, &inputs, environment).await?;
         match args.format {
-            PlanFormat::Human => print(&human(&planned.plan, environment.stdout, args.what.diff))?,
+            PlanFormat::Human => print(&human(&planned.plan, environment.stdout, what.diff))?,
             PlanFormat::Markdown => print(&markdown(&planned.plan))?,
             PlanFormat::Json => print(&format!(
                 "{}\n",
                 json(&planned.plan).map_err(|e| Failure::say(exit::INTERNAL, e, None))?
             ))?,
+        }
+        if let Some(file) = &args.out {
+            plan_file::save((file, valid_ms), what, &inputs, &planned, environment)?;
         }
         let code = judged(&planned);
         Ok(
@@ -53,39 +71,68 @@ pub fn show(args: &PlanArgs, environment: &Environment) -> Ended {
     })
 }
 
-/// Runs a runbook.
+/// Runs a runbook, or a saved plan.
 pub fn exec(args: &ExecArgs, environment: &Environment) -> Ended {
+    if let Some(file) = plan_file::named(&args.what.runbook)? {
+        return plan_file::exec(args, &file, environment);
+    }
+    if args.digest.is_some() {
+        return Err(Failure::say(
+            exit::USAGE,
+            format!("`{}` is no saved plan: it has no digest", args.what.runbook),
+            "`runbook plan ... -o FILE` saves one; `runbook exec FILE --digest ...` runs it"
+                .to_owned(),
+        ));
+    }
     if args.list_hosts {
         return list_hosts(&args.what, environment);
     }
     worlds::run(async {
-        let planned = planned(&args.what, args.dry_run, environment).await?;
-        if args.dry_run {
-            print(&human(&planned.plan, environment.stdout, args.what.diff))?;
-            return Ok(judged(&planned));
-        }
-        let code = judged(&planned);
-        if code != exit::OK {
-            eprint!("{}", refused(&planned.plan, environment.stderr));
-            return Err(refusal(&planned, code));
-        }
-        if let Some(reason) = &planned.plan.converged {
-            eprintln!("{} {reason}", environment.stderr.good("Nothing to do:"));
-            return Ok(exit::OK);
-        }
-        if args.shown() == Output::Human {
-            eprint!(
-                "{}",
-                human(&planned.plan, environment.stderr, args.what.diff)
-            );
-            eprintln!();
-        }
-        carry_out(args, planned, environment).await
+        let inputs = Inputs::read(&args.what, args.dry_run, environment)?;
+        let planned = planned(&args.what, &inputs, environment).await?;
+        proceed(args, planned, None, environment).await
     })
 }
 
-async fn carry_out(args: &ExecArgs, planned: Planned, environment: &Environment) -> Ended {
-    let Planned { plan, world, .. } = planned;
+/// Shows a plan or carries it out. `saved`: the digest of the file that it stands in, which is used up by it.
+pub(super) async fn proceed(
+    args: &ExecArgs,
+    planned: Planned,
+    saved: Option<&str>,
+    environment: &Environment,
+) -> Ended {
+    if args.dry_run {
+        print(&human(&planned.plan, environment.stdout, args.what.diff))?;
+        return Ok(judged(&planned));
+    }
+    let code = judged(&planned);
+    if code != exit::OK {
+        eprint!("{}", refused(&planned.plan, environment.stderr));
+        return Err(refusal(&planned, code));
+    }
+    if let Some(reason) = &planned.plan.converged {
+        eprintln!("{} {reason}", environment.stderr.good("Nothing to do:"));
+        return Ok(exit::OK);
+    }
+    if args.shown() == Output::Human {
+        eprint!(
+            "{}",
+            human(&planned.plan, environment.stderr, args.what.diff)
+        );
+        eprintln!();
+    }
+    // Boxed: the compiler gives up on futures nested deeper than this.
+    Box::pin(carry_out(args, planned, saved, environment)).await
+}
+
+async fn carry_out(
+    args: &ExecArgs,
+    planned: Planned,
+    saved: Option<&str>,
+    environment: &Environment,
+) -> Ended {
+    let Planned { plan, reach, .. } = planned;
+    let world = reach.world;
     let asks = plan
         .items
         .iter()
@@ -98,6 +145,11 @@ async fn carry_out(args: &ExecArgs, planned: Planned, environment: &Environment)
         ));
     }
     let runs = RunsDir::new(environment.state_dir.join("runs"));
+    if let Some(digest) = saved {
+        let forks = args.what.connection.forks;
+        plan_file::use_up(&runs, digest, (&plan, &world, forks), environment).await?;
+    }
+    let saved = saved.map(str::to_owned);
     let journal = runs
         .create(&plan.run)
         .map_err(|error| Failure::journal(&error))?;
@@ -116,6 +168,7 @@ async fn carry_out(args: &ExecArgs, planned: Planned, environment: &Environment)
                 stop,
                 local_lock: Some(runs),
                 repeat_unknown: false,
+                saved,
             };
             execute(world, Box::new(journal), plan, options)
         },
@@ -124,18 +177,22 @@ async fn carry_out(args: &ExecArgs, planned: Planned, environment: &Environment)
 }
 
 /// Everything that a run is asked for, read and checked.
-struct Inputs {
-    checked: CheckedRunbook,
+pub(super) struct Inputs {
+    pub(super) checked: CheckedRunbook,
     inventory: Inventory,
-    arguments: BTreeMap<String, serde_json::Value>,
-    overrides: BTreeMap<String, String>,
+    pub(super) arguments: BTreeMap<String, serde_json::Value>,
+    pub(super) overrides: BTreeMap<String, String>,
     connection: Overrides,
-    files: Arc<LocalFiles>,
-    run: String,
+    pub(super) files: Arc<LocalFiles>,
+    pub(super) run: String,
 }
 
 impl Inputs {
-    fn read(args: &RunbookArgs, dry: bool, environment: &Environment) -> Result<Self, Failure> {
+    pub(super) fn read(
+        args: &RunbookArgs,
+        dry: bool,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
         let checked = read(&args.runbook, environment)?;
         let reason = args.reason.clone().unwrap_or_default();
         Ok(Self {
@@ -158,7 +215,7 @@ impl Inputs {
         })
     }
 
-    fn prepare<'a>(&'a self, args: &'a RunbookArgs) -> Result<Prepared<'a>, Failure> {
+    pub(super) fn prepare<'a>(&'a self, args: &'a RunbookArgs) -> Result<Prepared<'a>, Failure> {
         let request = Request {
             checked: &self.checked,
             inventory: &self.inventory,
@@ -175,31 +232,57 @@ impl Inputs {
     }
 }
 
-/// Parses, checks, resolves, observes, plans.
+/// Resolves, observes, plans.
 async fn planned(
     args: &RunbookArgs,
-    dry: bool,
+    inputs: &Inputs,
     environment: &Environment,
 ) -> Result<Planned, Failure> {
-    let inputs = Inputs::read(args, dry, environment)?;
     let prepared = inputs.prepare(args)?;
+    let reach = reach(args, inputs, &prepared, environment)?;
+    // The file is read before any host is asked: nothing is worth doing with a bad one.
+    believe_snapshots(&prepared, &reach.world).await?;
+    let view = look(args, inputs, &prepared, &reach).await;
+    let plan = plan(&prepared, &view).map_err(|errors| Failure::all(exit::BAD_INPUT, errors))?;
+    Ok(Planned { plan, view, reach })
+}
+
+/// How the hosts of a request are reached. Nothing is contacted yet.
+pub(super) fn reach(
+    args: &RunbookArgs,
+    inputs: &Inputs,
+    prepared: &Prepared<'_>,
+    environment: &Environment,
+) -> Result<Reach, Failure> {
     let hosts: Vec<_> = prepared.hosts().cloned().collect();
     inventories::advise(&inputs.inventory, &hosts, environment);
     let connections = connections(&inputs.inventory, &hosts, &args.connection)?;
-    let specs: BTreeMap<_, _> = prepared
+    let members: BTreeMap<_, _> = prepared
         .members()
         .iter()
         .map(|m| (m.host.clone(), m.clone()))
         .collect();
     let world = worlds::real(
-        connections,
-        specs.clone(),
+        connections.clone(),
+        members.clone(),
         &args.connection,
         &inputs.inventory,
         environment,
     )?;
-    // The file is read before any host is asked: nothing is worth doing with a bad one.
-    believe_snapshots(&prepared, &world).await?;
+    Ok(Reach {
+        connections,
+        members,
+        world,
+    })
+}
+
+/// One look at everything that the request needs.
+pub(super) async fn look(
+    args: &RunbookArgs,
+    inputs: &Inputs,
+    prepared: &Prepared<'_>,
+    reach: &Reach,
+) -> View {
     // Files that are to be sent are read meanwhile: hashing them is most of what planning costs.
     let (files, sources) = (Arc::clone(&inputs.files), prepared.sources());
     let reading = tokio::task::spawn_blocking(move || {
@@ -208,10 +291,10 @@ async fn planned(
             let _ = files.digest(&source);
         }
     });
-    let view = observe(&world, prepared.needs(), &specs, args.connection.forks).await;
+    let forks = args.connection.forks;
+    let view = observe(&reach.world, prepared.needs(), &reach.members, forks).await;
     let _ = reading.await;
-    let plan = plan(&prepared, &view).map_err(|errors| Failure::all(exit::BAD_INPUT, errors))?;
-    Ok(Planned { plan, view, world })
+    view
 }
 
 async fn believe_snapshots(prepared: &Prepared<'_>, world: &Arc<RealWorld>) -> Result<(), Failure> {
@@ -249,15 +332,7 @@ fn judged(planned: &Planned) -> u8 {
 
 fn refusal(planned: &Planned, code: u8) -> Failure {
     if code == exit::UNREACHABLE {
-        let errors: Vec<&HostError> = planned
-            .view
-            .hosts
-            .values()
-            .filter_map(|r| r.as_ref().err())
-            .collect();
-        let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        let help = errors.first().map(|error| help_for(error).to_owned());
-        return Failure::say(code, text.join("\n"), help);
+        return unreachable(&planned.view);
     }
     let refusing = readiness(&planned.plan).refusing.join(", ");
     Failure::say(
@@ -265,6 +340,18 @@ fn refusal(planned: &Planned, code: u8) -> Failure {
         format!("refused by {refusing}; nothing was changed"),
         "--dry-run shows the whole plan".to_owned(),
     )
+}
+
+/// Why hosts did not answer.
+pub(super) fn unreachable(view: &View) -> Failure {
+    let errors: Vec<&HostError> = view
+        .hosts
+        .values()
+        .filter_map(|r| r.as_ref().err())
+        .collect();
+    let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    let help = errors.first().map(|error| help_for(error).to_owned());
+    Failure::say(exit::UNREACHABLE, text.join("\n"), help)
 }
 
 const fn help_for(error: &HostError) -> &'static str {

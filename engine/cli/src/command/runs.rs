@@ -162,6 +162,7 @@ fn again(args: &RunArgs, environment: &Environment, again: Again) -> Ended {
                     stop,
                     local_lock: Some(runs),
                     repeat_unknown: matches!(again, Again::Resume { repeat: true }),
+                    saved: None,
                 };
                 let journal = Box::new(journal);
                 let records = &records;

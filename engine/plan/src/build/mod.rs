@@ -161,11 +161,7 @@ impl<'a> Builder<'a> {
             .checked
             .sources()
             .iter()
-            .map(|s| Source {
-                name: s.name.clone(),
-                sha256: files::sha256(s.text.as_bytes()),
-                text: s.text.clone(),
-            })
+            .map(|s| files::source(&s.name, &s.text))
             .collect()
     }
 

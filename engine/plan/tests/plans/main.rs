@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test
 
 mod again;
+mod saved;
 mod support;
 
 use support::case::{Case, errors};

@@ -19,13 +19,21 @@ pub fn plain_line(at_ms: i64, event: &Event, tracker: &Tracker) -> Option<String
 
 fn words(event: &Event, tracker: &Tracker) -> Option<String> {
     Some(match event {
-        Event::RunStarted { plan, operator } => format!(
-            "run {} of {} on cluster {} by {}",
-            escape(&plan.run),
-            escape(&plan.runbook),
-            escape(&plan.cluster),
-            escape(operator)
-        ),
+        Event::RunStarted {
+            plan,
+            operator,
+            saved,
+        } => {
+            let saved = saved.as_ref().map(|s| format!(", as saved in plan {s}"));
+            format!(
+                "run {} of {} on cluster {} by {}{}",
+                escape(&plan.run),
+                escape(&plan.runbook),
+                escape(&plan.cluster),
+                escape(operator),
+                escape(&saved.unwrap_or_default())
+            )
+        }
         Event::Locked { hosts } => format!(
             "locked on {}",
             crate::plan::hosts(&hosts.iter().collect::<Vec<_>>())

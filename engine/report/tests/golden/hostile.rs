@@ -59,6 +59,7 @@ fn plans_and_lines_drive_no_terminal() {
     let event = Event::RunStarted {
         plan: Box::new(plan),
         operator: EVIL.to_owned(),
+        saved: Some(EVIL.to_owned()),
     };
     let mut tracker = Tracker::default();
     tracker.apply(0, &event);

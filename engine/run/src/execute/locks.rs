@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use runbook_model::event::{Event, RunEnd};
-use runbook_model::facts::{HostError, LockFacts};
+use runbook_model::facts::{HostError, LockFacts, ProbeRequest};
 use runbook_model::host::HostName;
 use runbook_model::plan::Plan;
 use tokio::task::JoinSet;
@@ -18,11 +18,15 @@ type Answer = Result<Result<(), LockFacts>, HostError>;
 
 impl<W: World> Run<W> {
     pub(super) fn lock_facts(&self) -> LockFacts {
-        let now = jiff::Timestamp::from_millisecond(self.world.now_ms()).unwrap_or_default();
+        let since = jiff::Timestamp::from_millisecond(self.since_ms).unwrap_or_default();
         LockFacts {
             run: self.plan.run.clone(),
             holder: self.options.operator.clone(),
-            since: format!("{now:.0}"),
+            // A saved plan's lock is told from that of another process with the same plan by this.
+            since: match self.state.saved {
+                Some(_) => format!("{since:.3}"),
+                None => format!("{since:.0}"),
+            },
         }
     }
 
@@ -33,9 +37,14 @@ impl<W: World> Run<W> {
         // One host decides between two that begin at the same time; the others follow at once.
         let mut answers = BTreeMap::new();
         while let Some(first) = hosts.pop_first() {
-            let answer = self.lock_all([first]).await;
+            let answer = self.lock_all([first.clone()]).await;
             let decided = answer.values().all(Result::is_ok);
+            let had = answer.values().all(|a| matches!(a, Ok(Ok(()))));
             answers.extend(answer);
+            if had && let Some(holder) = self.twin(&first).await {
+                // Nothing is given back: by the run's id it would be the other's.
+                return Ok(Some(holder));
+            }
             if decided {
                 break;
             }
@@ -53,6 +62,25 @@ impl<W: World> Run<W> {
         }
         self.record(vec![Event::Locked { hosts: taken }])?;
         Ok(None)
+    }
+
+    /// Who carries out the same saved plan at this moment, from another machine. Its run has the same id, so that its lock was given
+    /// to this process as well: only who made the lock tells them apart.
+    async fn twin(&self, host: &HostName) -> Option<String> {
+        if self.state.saved.is_none() || !self.state.locked.is_empty() {
+            return None;
+        }
+        let request = ProbeRequest {
+            cluster: Some(self.plan.cluster.clone()),
+            ..ProbeRequest::default()
+        };
+        match self.world.probe(host, &request).await {
+            Ok(facts) => facts
+                .lock
+                .filter(|lock| *lock != self.lock_facts())
+                .map(|lock| held_by(&lock)),
+            Err(error) => Some(format!("somebody, perhaps: {error}")),
+        }
     }
 
     /// Takes the lock on hosts that are to be worked on and are not locked yet: those that could not be had, and why.

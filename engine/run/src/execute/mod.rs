@@ -49,6 +49,8 @@ pub struct Options {
     pub local_lock: Option<RunsDir>,
     /// Do again what is unknown even after asking the host, as a new attempt. The operator's own decision.
     pub repeat_unknown: bool,
+    /// SHA-256 of the plan file that is carried out, for the journal; none: planned on the spot.
+    pub saved: Option<String>,
 }
 
 /// A run that is over, for now.
@@ -103,6 +105,7 @@ pub async fn execute<W: World>(
     let started = Event::RunStarted {
         plan: Box::new(plan.clone()),
         operator: options.operator.clone(),
+        saved: options.saved.clone(),
     };
     let mut run = Run::new(world, ledger, plan, RunState::default(), options);
     run.record(vec![started])?;
@@ -121,7 +124,14 @@ pub async fn resume<W: World>(
 ) -> Result<Finished, RunError> {
     let state = RunState::fold(records);
     let plan = *state.plan.clone().ok_or(RunError::Empty)?;
-    if let Some(end @ (RunEnd::Done { .. } | RunEnd::RolledBack { .. })) = &state.ended {
+    // A saved plan that met a lock never began, and is not what was reviewed any more: whoever held the lock was at work.
+    let missed = state.saved.is_some() && state.locked.is_empty();
+    let over = match &state.ended {
+        Some(RunEnd::Done { .. } | RunEnd::RolledBack { .. }) => true,
+        Some(RunEnd::Locked { .. }) => missed,
+        _ => false,
+    };
+    if let Some(end) = state.ended.as_ref().filter(|_| over) {
         return Err(RunError::Over {
             run: plan.run.clone(),
             verb: "resume",
@@ -204,6 +214,8 @@ struct Run<W> {
     plan: Arc<Plan>,
     state: RunState,
     options: Options,
+    /// Milliseconds since the epoch when this process took the run on.
+    since_ms: i64,
     tries: BTreeMap<(usize, HostName, bool), Tries>,
 }
 
@@ -216,6 +228,7 @@ impl<W: World> Run<W> {
         options: Options,
     ) -> Self {
         Self {
+            since_ms: world.now_ms(),
             world,
             ledger,
             plan: Arc::new(plan),

@@ -13,5 +13,6 @@ mod plans;
 mod restore;
 mod rollback;
 mod rolling;
+mod saved;
 mod stop;
 mod story;

@@ -253,6 +253,7 @@ pub fn desk() -> Desk {
         stop: signal,
         local_lock: None,
         repeat_unknown: false,
+        saved: None,
     };
     Desk {
         options,
