@@ -12,6 +12,7 @@ mod library;
 mod operator;
 mod progress;
 mod runbooks;
+mod typed;
 mod worlds;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use runbook_model::facts::HostError;
 use runbook_model::plan::{Plan, PlanItem};
 use runbook_model::view::View;
 use runbook_plan::{Files as _, LocalFiles, Prepared, Request, plan, prepare};
-use runbook_report::plan::{human, json, markdown, readiness, refused};
+use runbook_report::plan::{html, human, json, markdown, readiness, refused};
 use runbook_run::{Options, RunsDir, execute, observe};
 use runbook_world::RealWorld;
 
@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::inventories::{self, connections};
 use crate::operator::{confirmation, run_id};
 use crate::runbooks::{parameters, read};
+use crate::typed::footer;
 use crate::worlds::{self, drive};
 
 /// A plan with the world that it was made from, still connected.
@@ -36,7 +37,16 @@ pub fn show(args: &PlanArgs, environment: &Environment) -> Ended {
         let planned = planned(&args.what, true, environment).await?;
         match args.format {
             PlanFormat::Human => print(&human(&planned.plan, environment.stdout, args.what.diff))?,
-            PlanFormat::Markdown => print(&markdown(&planned.plan))?,
+            PlanFormat::Markdown => {
+                print(&markdown(
+                    &planned.plan,
+                    Some(&footer(&args.what, &planned.plan)),
+                ))?;
+            }
+            PlanFormat::Html => print(
+                &html(&planned.plan, Some(&footer(&args.what, &planned.plan)))
+                    .map_err(|e| Failure::say(exit::INTERNAL, e, None))?,
+            )?,
             PlanFormat::Json => print(&format!(
                 "{}\n",
                 json(&planned.plan).map_err(|e| Failure::say(exit::INTERNAL, e, None))?
