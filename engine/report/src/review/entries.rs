@@ -132,7 +132,9 @@ fn row(step: &PlanStep, seen: Option<&Tracker>) -> StepRow {
             .iter()
             .map(|g| within(&g.text, g.within_ms))
             .collect(),
-        ended: seen.map(|tracker| ended(step, tracker)),
+        ended: seen
+            .filter(|_| step.skipped.is_none())
+            .map(|tracker| ended(step, tracker)),
     }
 }
 

@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::Tone;
 
+/// What is said of a guard that only the run can answer.
+const LATER: &str = "decided in the run";
+
 /// A guard and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GuardRow {
@@ -20,7 +23,7 @@ pub struct GuardRow {
     pub word: String,
     /// The values are a prediction: nobody can have observed them yet.
     pub predicted: bool,
-    /// Observed or predicted values, or why it cannot be told.
+    /// Observed or predicted values, or why it cannot be told; empty where nothing can be said before the run.
     pub observed: String,
     /// What goes with it: how long it may take, why it was overridden, what to do.
     pub notes: Vec<String>,
@@ -31,6 +34,8 @@ pub struct GuardRow {
 pub(super) struct Placed<'a> {
     /// The step that it belongs to; none: the run.
     pub(super) step: Option<usize>,
+    /// The last step before it, for guards outside steps; 0 before the first.
+    pub(super) last: usize,
     /// Asked before what it guards; else it must come true after it.
     pub(super) before: bool,
     /// The guard.
@@ -41,7 +46,7 @@ impl Placed<'_> {
     pub(super) fn when(&self) -> String {
         match (self.step, self.before) {
             (None, true) => "before the start".to_owned(),
-            (None, false) => "between the steps".to_owned(),
+            (None, false) => format!("after step {}", self.last),
             (Some(step), true) => format!("before step {step}"),
             (Some(step), false) => format!("after step {step}"),
         }
@@ -50,22 +55,25 @@ impl Placed<'_> {
 
 /// Every guard of a plan in the order of the run.
 pub(super) fn placed(plan: &Plan) -> Vec<Placed<'_>> {
-    let at = |step, before| {
+    let at = |step, last, before| {
         move |guard| Placed {
             step,
+            last,
             before,
             guard,
         }
     };
-    let mut out: Vec<_> = plan.requires.iter().map(at(None, true)).collect();
+    let mut out: Vec<_> = plan.requires.iter().map(at(None, 0, true)).collect();
+    let mut last = 0;
     for item in &plan.items {
         match item {
             PlanItem::Step(step) if step.skipped.is_none() => {
-                let number = Some(step.number);
-                out.extend(step.requires.iter().map(at(number, true)));
-                out.extend(step.ensures.iter().map(at(number, false)));
+                last = step.number;
+                let number = Some(last);
+                out.extend(step.requires.iter().map(at(number, last, true)));
+                out.extend(step.ensures.iter().map(at(number, last, false)));
             }
-            PlanItem::Ensure(guard) => out.push(at(None, false)(guard)),
+            PlanItem::Ensure(guard) => out.push(at(None, last, false)(guard)),
             _ => {}
         }
     }
@@ -80,6 +88,8 @@ pub(super) fn planned(plan: &Plan) -> Vec<GuardRow> {
 fn row(placed: &Placed<'_>) -> GuardRow {
     let guard = placed.guard;
     let (predicted, observed) = prediction(guard.verdict.text());
+    // The planner's words for what it cannot foretell: the verdict says it already.
+    let observed = if observed == LATER { "" } else { observed };
     let at_start = placed.step.is_none() && placed.before;
     let (tone, word) = if at_start {
         said(guard)
@@ -124,7 +134,7 @@ fn foreseen(guard: &PlannedGuard, predicted: bool) -> (Tone, &'static str) {
     match &guard.verdict {
         Verdict::Holds { .. } if predicted => (Tone::Plain, "expected to hold"),
         Verdict::Holds { .. } => (Tone::Good, "holds now"),
-        Verdict::Unknown { .. } => (Tone::Plain, "decided in the run"),
+        Verdict::Unknown { .. } => (Tone::Plain, LATER),
         Verdict::Violated { .. } if guard.overridden.is_some() => (Tone::Warn, "OVERRIDDEN"),
         Verdict::Violated { .. } if guard.warn_only => (Tone::Warn, "would warn"),
         Verdict::Violated { .. } => (Tone::Bad, "would STOP the run there"),
@@ -138,7 +148,8 @@ fn notes(guard: &PlannedGuard, at_start: bool) -> Vec<String> {
     }
     if let Some(reason) = &guard.overridden {
         notes.push(format!("because: {reason}"));
-    } else if at_start && crate::plan::stops(guard) {
+    } else if at_start && guard.warn_only && !guard.verdict.holds() {
+        // Of guards that refuse this stands at the head of the page.
         notes.extend(help(guard));
     }
     notes

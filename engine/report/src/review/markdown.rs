@@ -5,7 +5,7 @@ mod safe;
 mod sections;
 
 use super::{Footer, Review};
-use safe::{code, fenced, html, prose};
+use safe::{code, fenced, html, paragraph, prose};
 
 /// Bytes that a page may have. A comment on GitHub holds 65,536 characters, which are never more than bytes.
 pub const LIMIT: usize = 64_500;

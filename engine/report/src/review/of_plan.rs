@@ -2,7 +2,7 @@
 
 use runbook_model::guard::Verdict;
 use runbook_model::host::HostName;
-use runbook_model::plan::Plan;
+use runbook_model::plan::{Plan, PlannedGuard};
 
 use super::{Fact, Judgement, ParameterRow, Reason, Review, Tone};
 use super::{entries, guards, hosts, quorum, risks, timeline};
@@ -64,11 +64,18 @@ fn parameters(plan: &Plan) -> Vec<ParameterRow> {
 
 fn judgement(plan: &Plan) -> Judgement {
     let seen = readiness(plan);
+    let passed_over = |g: &&PlannedGuard| g.overridden.is_some() && !g.verdict.holds();
+    let overridden = plan.requires.iter().filter(passed_over).count();
     let (tone, word, sentence) = match standing(plan) {
         Standing::Converged => (
             Tone::Good,
             "nothing to do",
             plan.converged.clone().unwrap_or_default(),
+        ),
+        Standing::Ready if overridden > 0 => (
+            Tone::Warn,
+            "ready",
+            format!("{}, {overridden} guard(s) OVERRIDDEN", seen.sentence()),
         ),
         Standing::Ready => (Tone::Good, "ready", seen.sentence()),
         Standing::Refused => (Tone::Bad, "refused", seen.sentence()),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use runbook_model::event::{Event, Record, RunEnd};
 use runbook_model::guard::Verdict;
 use runbook_model::host::HostName;
-use runbook_model::plan::{Place, Plan};
+use runbook_model::plan::{Place, Plan, PlanItem};
 use runbook_model::quorum::Quorum;
 use runbook_model::units::duration;
 
@@ -100,6 +100,20 @@ fn facts(records: &[Record], tracker: &Tracker, plan: &Plan) -> Vec<Fact> {
     facts.push(Fact::new("began", time(tracker.started_ms)));
     facts.push(Fact::new("took", duration(took)));
     facts.extend(head(plan));
+    for record in records {
+        if let Event::Confirmed { prompt } = &record.event {
+            facts.push(Fact::new("the operator agreed", prompt.as_str()));
+        }
+    }
+    let returns = |item: &PlanItem| matches!(item, PlanItem::Irreversible { .. });
+    if plan.items.iter().any(returns) {
+        let passed = if tracker.irreversible {
+            "passed"
+        } else {
+            "not reached"
+        };
+        facts.push(Fact::new("point of no return", passed));
+    }
     let now = tracker.quorum.unwrap_or(plan.quorum_before);
     facts.push(Fact::new("quorum last seen", quorum_words(now)));
     facts.push(Fact::new("made by", format!("runbook {}", plan.tool)));
@@ -194,22 +208,47 @@ fn unasked(when: &str, text: &str) -> GuardRow {
     }
 }
 
-/// The plan's picture, with what was seen in each step of the run.
+/// The plan's picture as far as the run came, with what was seen in each step.
 fn seen(plan: &Plan, records: &[Record]) -> Vec<QuorumRow> {
     let mut rows = quorum::rows(plan);
-    for row in &mut rows {
-        if let QuorumRow::Step { number, words, .. } = row {
-            *words = match seen_in(records, *number) {
-                None => "not begun".to_owned(),
-                Some(seen) if seen.is_empty() => format!("planned: {words}"),
-                Some(seen) => {
-                    let seen: Vec<_> = seen.iter().map(|q| quorum_words(*q)).collect();
-                    format!("seen: {}", seen.join(", then "))
+    // From the end: what stands before a step that was begun was reached.
+    let mut reached = matches!(end(records), Some(RunEnd::Done { .. }));
+    for row in rows.iter_mut().rev() {
+        match row {
+            QuorumRow::Step {
+                number,
+                title,
+                words,
+                ..
+            } => match seen_in(records, *number) {
+                None => {
+                    *row = QuorumRow::Idle {
+                        number: *number,
+                        title: std::mem::take(title),
+                        why: "not begun",
+                    };
                 }
-            };
+                Some(seen) => {
+                    reached = true;
+                    *words = observed(words, &seen);
+                }
+            },
+            QuorumRow::Mark { tone, text } if !reached => {
+                *tone = Tone::Plain;
+                *text = format!("not reached: {text}");
+            }
+            QuorumRow::Mark { .. } | QuorumRow::Idle { .. } => {}
         }
     }
     rows
+}
+
+fn observed(planned: &str, seen: &[Quorum]) -> String {
+    if seen.is_empty() {
+        return format!("planned: {planned}");
+    }
+    let seen: Vec<_> = seen.iter().map(|q| quorum_words(*q)).collect();
+    format!("seen: {}", seen.join(", then "))
 }
 
 /// What was seen while a step went on; none where it never began.

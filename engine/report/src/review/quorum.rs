@@ -63,12 +63,14 @@ pub enum QuorumRow {
         /// In words, after it; what was seen, for a run.
         words: String,
     },
-    /// A step that is left out.
-    LeftOut {
+    /// A step that does not happen.
+    Idle {
         /// Number.
         number: usize,
         /// Title.
         title: String,
+        /// `left out`; `not begun`, of a run.
+        why: &'static str,
     },
     /// What stands between steps.
     Mark {
@@ -86,9 +88,10 @@ pub(super) fn rows(plan: &Plan) -> Vec<QuorumRow> {
     let mut outage = false;
     for item in &plan.items {
         match item {
-            PlanItem::Step(step) if step.skipped.is_some() => out.push(QuorumRow::LeftOut {
+            PlanItem::Step(step) if step.skipped.is_some() => out.push(QuorumRow::Idle {
                 number: step.number,
                 title: step.title.clone(),
+                why: "left out",
             }),
             PlanItem::Step(step) => {
                 let during = during(plan, step, before);

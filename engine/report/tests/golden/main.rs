@@ -4,6 +4,8 @@
 
 mod hostile;
 mod plan;
+mod review;
 mod run;
+mod schema;
 mod status;
 mod support;

@@ -4,12 +4,19 @@ use crate::text::escape;
 
 /// Bytes of one value that are shown.
 const LONGEST: usize = 700;
+
+/// Escaped, and not much longer than what will be shown: values may be megabytes.
+fn start(text: &str) -> String {
+    let end = text.char_indices().nth(2 * LONGEST);
+    escape(&text[..end.map_or(text.len(), |(at, _)| at)])
+}
+
 /// What stands where a value was cut.
 const CUT: &str = "… (cut)";
 
 /// Text outside code: Markdown's and HTML's own characters lose their meaning.
 pub(super) fn prose(text: &str) -> String {
-    let text = escape(text);
+    let text = start(text);
     let text = text.trim();
     let mut out = String::new();
     for (at, c) in text.char_indices() {
@@ -27,7 +34,7 @@ pub(super) fn prose(text: &str) -> String {
             '.' if before.to_ascii_lowercase().ends_with("www") => out.push_str("&#46;"),
             '@' => out.push_str("@\u{200b}"),
             '#' => out.push_str("\\#\u{200b}"),
-            c if "*_`|[]\\~$".contains(c) || begins_block(before, c) => {
+            c if "*_`|[]\\~$".contains(c) => {
                 out.push('\\');
                 out.push(c);
             }
@@ -37,23 +44,25 @@ pub(super) fn prose(text: &str) -> String {
     out
 }
 
-/// Whether `c`, with this before it on its line, would make a list or a heading of the line.
-fn begins_block(before: &str, c: char) -> bool {
-    match c {
-        '-' | '+' | '=' => before.is_empty(),
-        '.' | ')' => !before.is_empty() && before.bytes().all(|b| b.is_ascii_digit()),
-        _ => false,
+/// Prose at the beginning of a line, where it could make a list or a heading of the line.
+pub(super) fn paragraph(text: &str) -> String {
+    let text = prose(text);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    match text.as_bytes().get(digits) {
+        Some(b'-' | b'+' | b'=') if digits == 0 => format!("\\{text}"),
+        Some(b'.' | b')') if digits > 0 => format!("{}\\{}", &text[..digits], &text[digits..]),
+        _ => text,
     }
 }
 
 /// Text as a code span: its fence is longer than any run of backticks in it.
 pub(super) fn code(text: &str) -> String {
-    span(&escape(text).replace('\n', " "))
+    span(&start(text).replace('\n', " "))
 }
 
 /// A code span in a table's cell, where a bar would end the cell.
 pub(super) fn cell(text: &str) -> String {
-    span(&escape(text).replace('\n', " ")).replace('|', "\\|")
+    span(&start(text).replace('\n', " ")).replace('|', "\\|")
 }
 
 fn span(text: &str) -> String {
@@ -73,25 +82,23 @@ fn span(text: &str) -> String {
     format!("{fence}{blank}{text}{blank}{fence}")
 }
 
-/// Text within HTML tags, where Markdown means nothing.
+/// Text within HTML tags. Markdown should mean nothing there, but not every reader of it knows that.
 pub(super) fn html(text: &str) -> String {
     let mut out = String::new();
-    for c in escape(text).trim().chars() {
+    for c in start(text).trim().chars() {
         if out.len() > LONGEST {
             return out + CUT;
         }
         match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '@' => out.push_str("@\u{200b}"),
             '\n' => out.push(' '),
-            c => out.push(c),
+            '@' => out.push_str("@\u{200b}"),
+            c if c.is_ascii_alphanumeric() || !c.is_ascii() || " ,.-+/()".contains(c) => {
+                out.push(c)
+            }
+            c => out += &format!("&#{};", u32::from(c)),
         }
     }
-    out
+    out.replace("www.", "www&#46;")
 }
 
 /// A block of code of any text: its fence is longer than any run of backticks in it.
@@ -107,7 +114,7 @@ fn longest_run(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{cell, code, fenced, prose};
+    use super::{cell, code, fenced, html, paragraph, prose};
 
     #[test]
     fn prose_is_no_markup() {
@@ -118,12 +125,21 @@ mod tests {
         assert_eq!(prose("[x](https://evil)"), "\\[x\\](https&#58;//evil)");
         assert_eq!(prose("www.evil.example"), "www&#46;evil.example");
         assert_eq!(prose("ask @all of #1"), "ask @\u{200b}all of \\#\u{200b}1");
-        assert_eq!(prose("- a\n- b"), "\\- a - b");
-        assert_eq!(prose("1. a"), "1\\. a");
+        assert_eq!(paragraph("- a\n- b"), "\\- a - b");
+        assert_eq!(paragraph("1. a"), "1\\. a");
+        assert_eq!(paragraph("a. b"), "a. b");
         assert_eq!(prose("now. then"), "now. then");
-        assert_eq!(prose("===\n"), "\\===");
+        assert_eq!(paragraph("===\n"), "\\===");
         assert_eq!(prose("a\u{202e}b"), "a\\\\u{202e}b");
-        assert_eq!(prose("3.5.16 of 10.0.0.1"), "3\\.5.16 of 10.0.0.1");
+    }
+
+    #[test]
+    fn text_in_tags_is_text() {
+        assert_eq!(
+            html("a<b> [x](y) etcd-1.prod"),
+            "a&#60;b&#62; &#91;x&#93;(y) etcd-1.prod"
+        );
+        assert_eq!(html("www.x"), "www&#46;x");
     }
 
     #[test]

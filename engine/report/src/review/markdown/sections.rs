@@ -1,7 +1,7 @@
 //! The parts of the page, each within its room.
 
 use super::safe::cell;
-use super::{Piece, code, fenced, fit, html, prose};
+use super::{Piece, code, fenced, fit, html, paragraph, prose};
 use crate::review::{
     DiffRow, Entry, Fact, GuardRow, LineRow, QuorumRow, Review, Seen, StepRow, Tone,
 };
@@ -24,7 +24,8 @@ impl Part<'_> {
         }
         let data = self.data;
         let rest = |n: usize| format!("\n**{n} {what} not shown here**: {data}.\n");
-        format!("\n{title}{}", fit(pieces, room, rest).text)
+        let body = fit(pieces, room, rest).text;
+        format!("\n{title}{}\n", body.trim_end())
     }
 
     /// Verdict, reasons, facts, warnings.
@@ -37,7 +38,7 @@ impl Part<'_> {
             code(&review.runbook),
             code(&review.cluster),
             prose(&verdict.sentence),
-            prose(&review.about)
+            paragraph(&review.about)
         );
         let reasons: Vec<Piece> = verdict
             .reasons
@@ -173,10 +174,10 @@ impl Part<'_> {
             .map(|entry| match entry {
                 Entry::Step(step) => self.step(step, each),
                 Entry::Mark { title, text, .. } if text.is_empty() => {
-                    format!("\n**{title}**\n\n").into()
+                    format!("**{title}**\n\n").into()
                 }
                 Entry::Mark { title, text, .. } => {
-                    format!("\n**{title}:** {}\n\n", prose(text)).into()
+                    format!("**{title}:** {}\n\n", prose(text)).into()
                 }
             })
             .collect();
@@ -278,13 +279,13 @@ fn guard(guard: &GuardRow) -> String {
         Tone::Bad | Tone::Warn => format!("**{}**", guard.word),
         Tone::Plain | Tone::Good => guard.word.clone(),
     };
-    let mut seen = prose(&guard.observed);
-    if guard.predicted {
-        seen = format!("*predicted:* {seen}");
-    }
-    for note in &guard.notes {
-        seen += &format!("; {}", prose(note));
-    }
+    let mark = if guard.predicted { "*predicted:* " } else { "" };
+    let seen: Vec<String> = std::iter::once(&guard.observed)
+        .chain(&guard.notes)
+        .filter(|text| !text.is_empty())
+        .map(|text| prose(text))
+        .collect();
+    let seen = format!("{mark}{}", seen.join("; "));
     format!(
         "| {} | {} | {word} | {seen} |\n",
         prose(&guard.when),
@@ -297,7 +298,7 @@ fn dots_wide(row: &QuorumRow) -> usize {
         QuorumRow::Step { before, during, .. } => {
             before.dots.chars().count().max(during.dots.chars().count())
         }
-        QuorumRow::LeftOut { .. } | QuorumRow::Mark { .. } => 0,
+        QuorumRow::Idle { .. } | QuorumRow::Mark { .. } => 0,
     }
 }
 
@@ -322,7 +323,7 @@ fn picture(row: &QuorumRow, wide: usize) -> String {
             dots(after),
             if *outage { "OUTAGE  " } else { "" }
         ),
-        QuorumRow::LeftOut { number, title } => format!("{}  left out\n", named(number, title)),
+        QuorumRow::Idle { number, title, why } => format!("{}  {why}\n", named(number, title)),
         QuorumRow::Mark { text, .. } => format!("--- {}\n", one_line(&escape(text), 100)),
     }
 }
