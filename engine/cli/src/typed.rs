@@ -48,3 +48,66 @@ fn without_secret(given: &str, plan: &Plan) -> String {
         _ => given.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use runbook_model::plan::{Parameter, Plan};
+
+    use super::command;
+    use crate::args::{Cli, Command};
+
+    /// A plan with one secret among its parameters.
+    fn plan() -> Plan {
+        let parameter = |name: &str, value: &str| Parameter {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            from: "command line".to_owned(),
+        };
+        let value = serde_json::json!({
+            "version": 1, "tool": "", "run": "", "runbook": "", "about": "", "sources": [], "cluster": "",
+            "parameters": [parameter("password", "********"), parameter("to", "x")], "targets": {}, "members": {},
+            "quorum_before": {"voters": 0, "healthy": 0}, "converged": null, "requires": [], "items": [],
+            "on_failure": "pause", "warnings": [],
+        });
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn typed(words: &[&str]) -> String {
+        let words = [&["runbook", "plan"], words].concat();
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Plan(args) => command(&args.what, &plan()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn everything_that_went_into_the_plan_is_in_the_command() {
+        let words = [
+            "restore",
+            "-i",
+            "prod.inv",
+            "-l",
+            "etcd:!etcd3",
+            "-e",
+            "to=a b",
+            "-e",
+            "@more.yml",
+            "--override",
+            "x",
+            "--reason",
+            "it's dead",
+            "-b",
+        ];
+        assert_eq!(
+            typed(&words),
+            "runbook exec restore -i prod.inv -b -l 'etcd:!etcd3' -e 'to=a b' -e @more.yml --override x --reason 'it'\\''s dead'"
+        );
+    }
+
+    #[test]
+    fn a_secret_is_not_in_the_command() {
+        let text = typed(&["own", "-i", "a.inv", "-e", "password=canary"]);
+        assert_eq!(text, "runbook exec own -i a.inv -e 'password=********'");
+    }
+}

@@ -106,7 +106,9 @@ fn judgement(plan: &Plan) -> Judgement {
 
 fn facts(plan: &Plan) -> Vec<Fact> {
     let mut facts = head(plan);
-    facts.push(Fact::new("quorum now", quorum_words(plan.quorum_before)));
+    if quorum::has_members(plan) {
+        facts.push(Fact::new("quorum now", quorum_words(plan.quorum_before)));
+    }
     if plan.converged.is_none() {
         facts.push(Fact::new("on failure", on_failure(plan.on_failure)));
     }
@@ -117,8 +119,9 @@ fn facts(plan: &Plan) -> Vec<Fact> {
 /// Cluster and members.
 pub(super) fn head(plan: &Plan) -> Vec<Fact> {
     let members: Vec<&HostName> = plan.members.keys().collect();
-    vec![
-        Fact::new("cluster", plan.cluster.as_str()),
-        Fact::new("members", names(&members)),
-    ]
+    let mut facts = vec![Fact::new("cluster", plan.cluster.as_str())];
+    if !members.is_empty() {
+        facts.push(Fact::new("members", names(&members)));
+    }
+    facts
 }

@@ -34,7 +34,7 @@ pub fn of_run(records: &[Record]) -> Option<Review> {
         hosts: hosts::rows(&plan, Some(&tracker)),
         failures: failures(&tracker, &plan),
         left: left(records, &tracker, &plan),
-        timeline: timeline::measured(records, &tracker),
+        timeline: timeline::measured(&plan, records, &tracker),
         ran: true,
         data: format!("runbook show {} --format json", plan.run),
         ..common(&plan)
@@ -115,7 +115,9 @@ fn facts(records: &[Record], tracker: &Tracker, plan: &Plan) -> Vec<Fact> {
         facts.push(Fact::new("point of no return", passed));
     }
     let now = tracker.quorum.unwrap_or(plan.quorum_before);
-    facts.push(Fact::new("quorum last seen", quorum_words(now)));
+    if quorum::has_members(plan) {
+        facts.push(Fact::new("quorum last seen", quorum_words(now)));
+    }
     facts.push(Fact::new("made by", format!("runbook {}", plan.tool)));
     facts
 }

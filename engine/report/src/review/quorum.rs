@@ -81,8 +81,11 @@ pub enum QuorumRow {
     },
 }
 
-/// The picture of a plan.
+/// The picture of a plan; none where it works on no members.
 pub(super) fn rows(plan: &Plan) -> Vec<QuorumRow> {
+    if !has_members(plan) {
+        return Vec::new();
+    }
     let mut out = Vec::new();
     let mut before = plan.quorum_before;
     let mut outage = false;
@@ -121,6 +124,11 @@ pub(super) fn rows(plan: &Plan) -> Vec<QuorumRow> {
         }
     }
     out
+}
+
+/// Whether there is a quorum to speak of.
+pub(super) fn has_members(plan: &Plan) -> bool {
+    plan.quorum_before.voters > 0 || plan.steps().any(|s| s.quorum_after.voters > 0)
 }
 
 fn mark(tone: Tone, text: String) -> QuorumRow {

@@ -117,7 +117,10 @@ fn kind(planned: &PlannedAction) -> Option<(Tone, &'static str)> {
             ServiceState::Restarted => Some((Tone::Warn, "restarts a service")),
             ServiceState::Running => None,
         },
-        Action::Shell { .. } => Some((Tone::Bad, "runs a shell command of unknown effect")),
+        Action::Shell { .. } if matches!(planned.change, Change::Opaque) => {
+            Some((Tone::Bad, "runs a shell command of unknown effect"))
+        }
+        Action::Shell { .. } => Some((Tone::Warn, "runs a shell command")),
         // What the run itself brought is taken away again.
         Action::RemoveUpload { .. } | Action::RemoveCreated { .. } => None,
         _ if planned.undo.is_empty() => Some((Tone::Warn, "has no undo")),

@@ -66,6 +66,10 @@ fn nothing_to_do() {
 fn shell_commands_of_unknown_effect_stand_out() {
     let text = markdown(&case("shell"), None);
     assert!(
+        text.contains("runs a shell command**") || text.contains("runs a shell command:"),
+        "{text}"
+    );
+    assert!(
         text.contains("runs a shell command of unknown effect"),
         "{text}"
     );

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use runbook_model::action::Outcome;
 use runbook_model::event::{Event, Record};
 use runbook_model::host::HostName;
+use runbook_model::plan::Plan;
 use runbook_model::quorum::Quorum;
 use runbook_model::units::duration;
 
-use super::planned::add;
+use super::planned::{add, lanes};
 use super::{Bar, Column, Rule, Timeline, WHOLE, percent};
 use crate::review::Tone;
 use crate::run::Tracker;
@@ -21,10 +22,11 @@ const TICKS: i64 = 4;
 const THIN: i64 = 40;
 
 /// The timeline of a run; `tracker` has taken in all records.
-pub(in crate::review) fn measured(records: &[Record], tracker: &Tracker) -> Timeline {
+pub(in crate::review) fn measured(plan: &Plan, records: &[Record], tracker: &Tracker) -> Timeline {
     let scale = Scale::new(records);
     let mut line = Timeline {
         measured: true,
+        lanes: lanes(plan),
         rules: scale.rules(),
         ticks: scale.ticks(),
         ..Timeline::default()

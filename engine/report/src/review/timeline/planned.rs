@@ -7,13 +7,16 @@ use runbook_model::quorum::Quorum;
 use super::{Bar, Column, Lane, Rule, Timeline, WHOLE, percent};
 use crate::review::Tone;
 use crate::review::entries::weight;
-use crate::review::quorum::during;
+use crate::review::quorum::{during, has_members};
 
 /// The timeline of a plan.
 pub(in crate::review) fn planned(plan: &Plan) -> Timeline {
     let count = plan.steps().filter(|s| s.skipped.is_none()).count();
     let width = WHOLE / i64::try_from(count.max(1)).unwrap_or(WHOLE);
-    let mut line = Timeline::default();
+    let mut line = Timeline {
+        lanes: lanes(plan),
+        ..Timeline::default()
+    };
     let mut before = plan.quorum_before;
     let mut outage = None;
     let mut at = 0;
@@ -27,7 +30,9 @@ pub(in crate::review) fn planned(plan: &Plan) -> Timeline {
                     add(&mut line.lanes, host, bar);
                 }
                 let fewest = during(plan, step, before);
-                line.quorum.push(Bar::of_quorum(at, at + width, fewest));
+                if has_members(plan) {
+                    line.quorum.push(Bar::of_quorum(at, at + width, fewest));
+                }
                 before = step.quorum_after;
                 at += width;
             }
@@ -63,14 +68,24 @@ fn rule(at: i64, tone: Tone, text: String) -> Rule {
     }
 }
 
-/// Adds a bar to a host's lane; hosts come in the order of their first work.
-pub(super) fn add(lanes: &mut Vec<Lane>, host: &HostName, bar: Bar) {
-    match lanes.iter_mut().find(|lane| lane.host == host.as_str()) {
-        Some(lane) => lane.bars.push(bar),
-        None => lanes.push(Lane {
-            host: host.to_string(),
-            bars: vec![bar],
-        }),
+/// A lane a host that has work, in the plan's order.
+pub(super) fn lanes(plan: &Plan) -> Vec<Lane> {
+    let mut lanes: Vec<Lane> = Vec::new();
+    for work in plan.steps().flat_map(|s| &s.work) {
+        if !lanes.iter().any(|l| l.host == work.host.as_str()) {
+            lanes.push(Lane {
+                host: work.host.to_string(),
+                bars: Vec::new(),
+            });
+        }
+    }
+    lanes
+}
+
+/// Adds a bar to a host's lane.
+pub(super) fn add(lanes: &mut [Lane], host: &HostName, bar: Bar) {
+    if let Some(lane) = lanes.iter_mut().find(|lane| lane.host == host.as_str()) {
+        lane.bars.push(bar);
     }
 }
 
