@@ -8,5 +8,6 @@
 mod documents;
 mod input;
 mod reading;
+mod shown;
 mod support;
 mod words;

@@ -5,6 +5,7 @@ mod safe;
 mod sections;
 
 use super::{Footer, Review};
+use crate::text::escape;
 use safe::{code, fenced, html, paragraph, prose};
 
 /// Bytes that a page may have. A comment on GitHub holds 65,536 characters, which are never more than bytes.
@@ -14,6 +15,7 @@ pub const LIMIT: usize = 64_500;
 #[derive(Clone, Copy)]
 struct Room {
     head: usize,
+    failures: usize,
     risks: usize,
     guards: usize,
     quorum: usize,
@@ -27,6 +29,7 @@ impl Room {
     /// As much as there is.
     const ALL: Room = Room {
         head: usize::MAX,
+        failures: usize::MAX,
         risks: usize::MAX,
         guards: usize::MAX,
         quorum: usize::MAX,
@@ -38,11 +41,12 @@ impl Room {
     /// What each part may have where not all of it fits: together, with a footer and titles, less than [`LIMIT`].
     const SHARES: Room = Room {
         head: 9_000,
-        risks: 6_000,
-        guards: 10_000,
-        quorum: 6_000,
+        failures: 6_000,
+        risks: 5_000,
+        guards: 9_000,
+        quorum: 5_000,
         hosts: 3_000,
-        steps: 12_000,
+        steps: 10_000,
         rest: 4_000,
         diffs: 0,
     };
@@ -74,7 +78,7 @@ fn page(review: &Review, footer: Option<&Footer>, room: Room) -> String {
         diffs: room.diffs,
     };
     let mut out = part.head(room.head);
-    out += &part.failures(room.head);
+    out += &part.failures(room.failures);
     out += &part.left(room.rest);
     out += &part.risks(room.risks);
     out += &part.guards(room.guards);
@@ -104,12 +108,14 @@ fn foot(review: &Review, footer: Option<&Footer>) -> String {
     out
 }
 
-/// A command of more than this many characters is no command that anybody types.
+/// Nobody types a command of more bytes than this.
+const LONGEST_COMMAND: usize = 3_000;
+
 fn cut(command: &str) -> String {
-    const LONGEST: usize = 1_500;
-    match command.char_indices().nth(LONGEST) {
+    let command = escape(command);
+    match command.char_indices().find(|(at, _)| *at > LONGEST_COMMAND) {
         Some((at, _)) => format!("{}\n# CUT HERE: too long to be shown", &command[..at]),
-        None => command.to_owned(),
+        None => command,
     }
 }
 

@@ -15,8 +15,10 @@ pub(super) use planned::planned;
 
 /// The whole width, in the unit of places: hundredths of a percent.
 const WHOLE: i64 = 10_000;
-/// Narrower than this there is no room for a number.
-const LABEL: i64 = 350;
+/// Narrower than this there is no room for a step's number.
+const NUMBER: i64 = 250;
+/// Narrower than this there is no room for `3/3`: half of it would be a lie.
+const COUNT: i64 = 650;
 
 /// A picture of steps over time. Places are percentages as text.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -105,7 +107,7 @@ impl Bar {
     fn of_quorum(from: i64, to: i64, quorum: Quorum) -> Self {
         let seen = Seen::new(quorum);
         Self {
-            label: labelled(to - from, &seen.count),
+            label: labelled(to - from, COUNT, &seen.count),
             ..Self::new(from, to, seen.tone, crate::plan::quorum_words(quorum))
         }
     }
@@ -116,14 +118,14 @@ impl Column {
         Self {
             left: percent(from),
             width: percent(to - from),
-            label: labelled(to - from, &number.to_string()),
+            label: labelled(to - from, NUMBER, &number.to_string()),
             text: format!("{number}. {title}"),
         }
     }
 }
 
-fn labelled(width: i64, text: &str) -> String {
-    if width < LABEL {
+fn labelled(width: i64, least: i64, text: &str) -> String {
+    if width < least {
         String::new()
     } else {
         text.to_owned()
