@@ -75,7 +75,11 @@ fn judgement(plan: &Plan) -> Judgement {
         Standing::Ready if overridden > 0 => (
             Tone::Warn,
             "ready",
-            format!("{}, {overridden} guard(s) OVERRIDDEN", seen.sentence()),
+            format!(
+                "{}, {overridden} {} OVERRIDDEN",
+                seen.sentence(),
+                if overridden == 1 { "guard" } else { "guards" }
+            ),
         ),
         Standing::Ready => (Tone::Good, "ready", seen.sentence()),
         Standing::Refused => (Tone::Bad, "refused", seen.sentence()),
