@@ -86,21 +86,45 @@ fn quorum_before(plan: &Plan, step: usize) -> Quorum {
         .map_or(plan.quorum_before, |s| s.quorum_after)
 }
 
+/// Rows of one kind that a step may have: beyond these it says how many more there are.
+const ALIKE: usize = 4;
+
 fn of_step(step: &PlanStep) -> Vec<Risk> {
     if step.skipped.is_some() {
         return Vec::new();
     }
-    lines(step)
-        .iter()
-        .filter_map(|line| {
-            let (tone, what) = kind(line.action)?;
-            Some(Risk {
+    let mut kinds: Vec<(Tone, &str, Vec<String>)> = Vec::new();
+    for line in lines(step) {
+        let Some((tone, what)) = kind(line.action) else {
+            continue;
+        };
+        let text = format!("{}: {} [{}]", line.what, line.effect, line.on(step));
+        match kinds.iter_mut().find(|(_, known, _)| *known == what) {
+            Some((_, _, texts)) => texts.push(text),
+            None => kinds.push((tone, what, vec![text])),
+        }
+    }
+    kinds
+        .into_iter()
+        .flat_map(|(tone, what, texts)| {
+            let title = format!("Step {} {what}", step.number);
+            few(texts).into_iter().map(move |text| Risk {
                 tone,
-                title: format!("Step {} {what}", step.number),
-                text: format!("{}: {} [{}]", line.what, line.effect, line.on(step)),
+                title: title.clone(),
+                text,
             })
         })
         .collect()
+}
+
+/// All of them, or the first and how many more.
+fn few(mut texts: Vec<String>) -> Vec<String> {
+    if texts.len() > ALIKE + 1 {
+        let more = texts.len() - ALIKE;
+        texts.truncate(ALIKE);
+        texts.push(format!("and {more} more, all among its lines below"));
+    }
+    texts
 }
 
 /// What an action does that cannot go unnoticed; none for the rest.

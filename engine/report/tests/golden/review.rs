@@ -158,6 +158,15 @@ fn a_page_fits_a_comment_and_says_what_it_leaves_out() {
             text.matches("</details>").count()
         );
     }
+    let many = runbook_report::review::of_plan(&huge(40, 1));
+    let alike = many
+        .risks
+        .iter()
+        .filter(|r| r.title == "Step 1 has no undo");
+    assert_eq!(
+        alike.last().unwrap().text,
+        "and 37 more, all among its lines below"
+    );
     // What fits is not cut.
     assert!(!markdown(&case("deploy-bare"), None).contains("not shown here"));
 }
@@ -268,6 +277,7 @@ fn the_html_page_of_a_run_shows_real_durations() {
     let records = journal("restore", |_| false, Vec::new());
     let page = runbook_report::review::html(&of_run(&records).unwrap(), None).unwrap();
     for words in [
+        "outage: every member is rebuilt",
         "Timeline, as it ran",
         "4.1 s",
         "changed in 0.6 s",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use runbook_model::action::Outcome;
 use runbook_model::event::{Event, Record};
 use runbook_model::host::HostName;
-use runbook_model::plan::Plan;
+use runbook_model::plan::{Plan, PlanItem};
 use runbook_model::quorum::Quorum;
 use runbook_model::units::duration;
 
@@ -27,6 +27,7 @@ pub(in crate::review) fn measured(plan: &Plan, records: &[Record], tracker: &Tra
     let mut line = Timeline {
         measured: true,
         lanes: lanes(plan),
+        outages: outages(plan, records, &scale),
         rules: scale.rules(),
         ticks: scale.ticks(),
         ..Timeline::default()
@@ -37,6 +38,43 @@ pub(in crate::review) fn measured(plan: &Plan, records: &[Record], tracker: &Tra
     }
     fold.close(&scale, tracker, &mut line);
     line
+}
+
+/// Declared outages as far as the run went through them: from the start of their first step to the end of their last.
+fn outages(plan: &Plan, records: &[Record], scale: &Scale) -> Vec<Bar> {
+    let mut out = Vec::new();
+    let mut open: Option<(&str, Vec<usize>)> = None;
+    // An outage that the plan does not end lasts to its end.
+    for item in plan.items.iter().chain([&PlanItem::OutageEnds]) {
+        match item {
+            PlanItem::OutageBegins { reason } => open = Some((reason, Vec::new())),
+            PlanItem::Step(step) if step.skipped.is_none() => {
+                if let Some((_, steps)) = &mut open {
+                    steps.push(step.number);
+                }
+            }
+            PlanItem::OutageEnds => {
+                if let Some((reason, steps)) = open.take()
+                    && let Some((from, to)) = span(records, &steps)
+                {
+                    let text = format!("outage: {reason}");
+                    out.push(Bar::new(scale.at(from), scale.at(to), Tone::Bad, text));
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+/// When the first of these steps was begun and the last of them over; where one is not, the journal's end.
+fn span(records: &[Record], steps: &[usize]) -> Option<(i64, i64)> {
+    let begun =
+        |r: &&Record| matches!(&r.event, Event::StepStarted { step } if steps.contains(step));
+    let ended = |r: &&Record| matches!(&r.event, Event::StepEnded { step, .. } if steps.last() == Some(step));
+    let from = records.iter().find(begun)?;
+    let to = records.iter().rfind(ended).or(records.last())?;
+    Some((from.at_ms, to.at_ms))
 }
 
 /// Where moments stand: milliseconds to places.
