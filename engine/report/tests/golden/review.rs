@@ -159,12 +159,12 @@ fn a_page_fits_a_comment_and_says_what_it_leaves_out() {
         );
     }
     let many = runbook_report::review::of_plan(&huge(40, 1));
-    let alike = many
+    let mut alike = many
         .risks
         .iter()
         .filter(|r| r.title == "Step 1 has no undo");
     assert_eq!(
-        alike.last().unwrap().text,
+        alike.next_back().unwrap().text,
         "and 37 more, all among its lines below"
     );
     // What fits is not cut.
