@@ -9,5 +9,6 @@ mod documents;
 mod input;
 mod plans;
 mod reading;
+mod shown;
 mod support;
 mod words;

@@ -14,6 +14,7 @@ fn reading_commands_leave_no_trace() {
         (vec!["exec", "deploy", "-C", "--diff"], 0),
         (vec!["plan", "deploy", "--format", "markdown"], 0),
         (vec!["plan", "deploy", "--format", "json"], 0),
+        (vec!["plan", "deploy", "--format", "html"], 0),
         (vec!["plan", "deploy", "--detailed-exitcode"], 20),
         (vec!["exec", "deploy", "--list-hosts"], 0),
         (vec!["status"], 3),
@@ -47,6 +48,18 @@ fn the_same_plan_twice_is_the_same() {
     let first = plan();
     assert!(first.contains("etcd.conf"), "{first}");
     assert_eq!(first, plan());
+}
+
+#[test]
+fn a_plan_for_a_reviewer_ends_with_the_command_that_runs_it() {
+    let place = Place::new();
+    let words = ["deploy", "-i", "local.inv", "-e", "cert_days=90"];
+    for form in ["markdown", "html"] {
+        let said = place.runbook(&[&["plan"], &words[..], &["--format", form]].concat());
+        assert_eq!(said.code, 0, "{}", said.err);
+        let command = "runbook exec deploy -i local.inv -e cert_days=90";
+        assert!(said.out.contains(command), "{}", said.out);
+    }
 }
 
 #[test]

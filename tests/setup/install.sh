@@ -5,6 +5,7 @@
 #   tests/setup/install.sh demo    build, and the etcd that ./demo runs as local processes
 #   tests/setup/install.sh test    demo, and cargo-nextest
 #   tests/setup/install.sh lab     what tests/lab needs to boot hosts, and the ssh that reaches them
+#   tests/setup/install.sh pages  the browser that tests/pages looks at HTML pages with
 #   tests/setup/install.sh bench   lab, and the peers of the benchmarks (Ansible in its own venv)
 #   tests/setup/install.sh all     all of these
 #
@@ -148,6 +149,8 @@ need_lab() {
   python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip
 }
 
+need_pages() { install_packages chromium; }
+
 need_bench() {
   need_lab
   install_packages rsync
@@ -167,9 +170,11 @@ main() {
     demo) need_demo ;;
     test) need_test ;;
     lab) need_lab ;;
+    pages) need_pages ;;
     bench) need_bench ;;
     all)
       need_test
+      need_pages
       need_bench
       ;;
     -h | --help | help) usage ;;

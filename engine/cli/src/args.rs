@@ -53,7 +53,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  runbook runs\n  runbook runs --format json")]
     Runs(RunsArgs),
     /// Tell the story of a run from its journal
-    #[command(after_help = "Examples:\n  runbook show last")]
+    #[command(
+        after_help = "Examples:\n  runbook show last\n  runbook show last --format html > run.html"
+    )]
     Show(ShowArgs),
     /// Give back the lock of a run whose process is dead, by its id
     #[command(
@@ -223,7 +225,8 @@ impl ExecArgs {
 Examples:
   runbook plan deploy.etcdrb -i prod.inv --diff
   runbook plan restore.etcdrb -i prod.inv -e snapshot=backup.db -o change.plan
-  runbook plan restore.etcdrb -i prod.inv -e snapshot=backup.db --format markdown > change.md"
+  runbook plan restore.etcdrb -i prod.inv -e snapshot=backup.db --format markdown > change.md
+  runbook plan restore.etcdrb -i prod.inv -e snapshot=backup.db --format html > change.html"
 )]
 pub struct PlanArgs {
     #[command(subcommand)]
@@ -310,8 +313,23 @@ pub enum PlanFormat {
     Human,
     /// For a pull request or ticket
     Markdown,
-    /// The plan as data
+    /// The plan as data; its schema is docs/plan.schema.json
     Json,
+    /// One page for a browser, which needs nothing else
+    Html,
+}
+
+/// Forms of a run's story.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ShowFormat {
+    /// One timestamped line an event
+    Table,
+    /// The journal's records
+    Json,
+    /// For a ticket
+    Markdown,
+    /// One page for a browser, which needs nothing else
+    Html,
 }
 
 /// Table or JSON.
@@ -381,9 +399,9 @@ pub struct ShowArgs {
     /// The run's id, or `last`
     #[arg(value_name = "RUN")]
     pub run: String,
-    /// Form: lines, or the journal's records
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    /// Form
+    #[arg(long, value_enum, default_value_t = ShowFormat::Table)]
+    pub format: ShowFormat,
 }
 
 /// `check`.

@@ -13,6 +13,7 @@ mod operator;
 mod progress;
 mod runbooks;
 mod terminal;
+mod typed;
 mod worlds;
 
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use crate::host::{HostName, ServiceManager};
 
 /// Owner and permission bits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Access {
     /// Permission bits, as 0o644.
     pub mode: u32,
@@ -21,6 +22,7 @@ pub struct Access {
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Action {
     /// A system user and group exist.
@@ -191,6 +193,7 @@ pub enum Action {
 
 /// A member to be certified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CertificateRequest {
     /// Member's name: common name and file name.
     pub name: String,
@@ -202,6 +205,7 @@ pub struct CertificateRequest {
 
 /// How to run etcd as a plain process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProcessSpec {
     /// Absolute path of the binary.
     pub binary: String,
@@ -213,6 +217,7 @@ pub struct ProcessSpec {
 
 /// State of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceState {
     /// Running.

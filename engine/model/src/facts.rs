@@ -265,6 +265,7 @@ pub struct DataDirFacts {
 
 /// How a data dir came to be: written beside it (`<data-dir>.runbook.json`) by the run that made it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DataDirOrigin {
     /// The run.
     pub run: String,

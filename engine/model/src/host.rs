@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A host's name in the inventory. Also the etcd member's name unless `etcd_name` says otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct HostName(String);
 
@@ -70,6 +71,7 @@ pub struct Become {
 
 /// Who starts and stops etcd on a host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceManager {
     /// systemd, by unit name.
@@ -81,6 +83,7 @@ pub enum ServiceManager {
 
 /// Where a member's binaries come from (`etcd_install`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase", tag = "from")]
 pub enum Install {
     /// They are on the host already.
@@ -102,6 +105,7 @@ pub enum Install {
 
 /// The scheme of a member's client and peer URLs (`etcd_scheme`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// Mutual TLS on both ports.
@@ -122,6 +126,7 @@ impl fmt::Display for Scheme {
 
 /// The etcd member that a host is to carry, from the inventory's `etcd_*` variables and their defaults.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MemberSpec {
     /// The host.
     pub host: HostName,

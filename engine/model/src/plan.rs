@@ -14,6 +14,7 @@ pub const PLAN_VERSION: u32 = 1;
 
 /// A run, decided before it starts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Plan {
     /// [`PLAN_VERSION`].
     pub version: u32,
@@ -69,6 +70,7 @@ impl Plan {
 
 /// A text that the plan stands on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Source {
     /// Path, or `embedded:restore.etcdrb`.
     pub name: String,
@@ -80,6 +82,7 @@ pub struct Source {
 
 /// Where in a source something stands: byte offsets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Place {
     /// Index into [`Plan::sources`].
     pub source: usize,
@@ -91,6 +94,7 @@ pub struct Place {
 
 /// A parameter's value as shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Parameter {
     /// Name.
     pub name: String,
@@ -102,6 +106,7 @@ pub struct Parameter {
 
 /// A guard in the plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedGuard {
     /// The guard.
     pub guard: Guard,
@@ -128,6 +133,7 @@ pub struct PlannedGuard {
 
 /// An element of the run's order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "item", rename_all = "kebab-case")]
 pub enum PlanItem {
     /// A step, and a barrier after it.
@@ -155,6 +161,7 @@ pub enum PlanItem {
 
 /// Work on several hosts under one title.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlanStep {
     /// Position among steps from 1.
     pub number: usize,
@@ -188,6 +195,7 @@ pub struct PlanStep {
 
 /// One host's part of a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostWork {
     /// The host.
     pub host: HostName,
@@ -197,6 +205,7 @@ pub struct HostWork {
 
 /// An action with what it will do here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlannedAction {
     /// What.
     pub action: Action,
@@ -212,6 +221,7 @@ pub struct PlannedAction {
 
 /// Predicted effect of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "change", rename_all = "kebab-case")]
 pub enum Change {
     /// Already so.
@@ -239,6 +249,7 @@ pub enum Change {
 
 /// Order among a step's hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Strategy {
     /// All at once (within the fork limit).
@@ -254,6 +265,7 @@ pub enum Strategy {
 
 /// What an unreachable host means to a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum OnUnreachable {
     /// The step fails.
@@ -269,6 +281,7 @@ pub enum OnUnreachable {
 
 /// What a failure leads to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// Stop where it is; `resume` or `rollback` later.

@@ -14,6 +14,7 @@ pub const fn fault_tolerance(voters: usize) -> usize {
 
 /// Voters of a cluster and how many of them serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Quorum {
     /// Voting members in the membership.
     pub voters: usize,

@@ -10,11 +10,12 @@ use runbook_model::host::{Connection, HostName, MemberSpec};
 use runbook_model::plan::{Plan, PlanItem};
 use runbook_model::view::View;
 use runbook_plan::{Files as _, LocalFiles, Prepared, Request, plan, prepare};
-use runbook_report::plan::{human, json, markdown, readiness, refused};
+use runbook_report::plan::{html, human, json, markdown, readiness, refused};
 use runbook_run::{Options, RunsDir, execute, observe};
 use runbook_world::RealWorld;
 
-use super::{Ended, plan_file, print, print_json};
+use super::plan_file::{self, Saved};
+use super::{Ended, print, print_json};
 use crate::args::{ExecArgs, Output, PlanArgs, PlanFormat, RunbookArgs};
 use crate::environment::Environment;
 use crate::exit;
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 use crate::inventories::{self, connections};
 use crate::operator::{confirmation, run_id};
 use crate::runbooks::{parameters, read};
+use crate::typed::footer;
 use crate::worlds::{self, drive};
 
 /// A plan with the world that it was made from, still connected.
@@ -49,16 +51,33 @@ pub fn show(args: &PlanArgs, what: &RunbookArgs, environment: &Environment) -> E
     worlds::run(async {
         let inputs = Inputs::read(what, args.out.is_none(), environment)?;
         let planned = planned(what, &inputs, environment).await?;
+        let saved = match &args.out {
+            Some(file) => Some(plan_file::save(
+                (file, valid_ms),
+                what,
+                &inputs,
+                &planned,
+                environment,
+            )?),
+            None => None,
+        };
+        let footer = saved
+            .as_ref()
+            .map_or_else(|| footer(what, &planned.plan), Saved::footer);
         match args.format {
             PlanFormat::Human => print(&human(&planned.plan, environment.stdout, what.diff))?,
-            PlanFormat::Markdown => print(&markdown(&planned.plan))?,
+            PlanFormat::Markdown => print(&markdown(&planned.plan, Some(&footer)))?,
+            PlanFormat::Html => print(
+                &html(&planned.plan, Some(&footer))
+                    .map_err(|e| Failure::say(exit::INTERNAL, e, None))?,
+            )?,
             PlanFormat::Json => print(&format!(
                 "{}\n",
                 json(&planned.plan).map_err(|e| Failure::say(exit::INTERNAL, e, None))?
             ))?,
         }
-        if let Some(file) = &args.out {
-            plan_file::save((file, valid_ms), what, &inputs, &planned, environment)?;
+        if let Some(saved) = &saved {
+            saved.tell(environment);
         }
         let code = judged(&planned);
         Ok(

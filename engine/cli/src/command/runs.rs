@@ -6,13 +6,14 @@ use std::sync::Arc;
 use runbook_model::event::Record;
 use runbook_model::host::HostName;
 use runbook_model::plan::Plan;
+use runbook_report::review::{Footer, html, markdown, of_run};
 use runbook_report::run::replay;
 use runbook_run::{Options, RunState, RunsDir, lock_hosts, resume, rollback, unlock as give_back};
 use runbook_world::RealWorld;
 use serde_json::json;
 
 use super::{Ended, print, print_json};
-use crate::args::{Format, ResumeArgs, RunArgs, RunsArgs, ShowArgs};
+use crate::args::{Format, ResumeArgs, RunArgs, RunsArgs, ShowArgs, ShowFormat};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
@@ -73,12 +74,35 @@ pub fn list(args: &RunsArgs, environment: &Environment) -> Ended {
 /// Tells a run's story from its journal.
 pub fn show(args: &ShowArgs, environment: &Environment) -> Ended {
     let runs = runs_dir(environment);
-    let records = runs.read(&named(&args.run, &runs)?).map_err(bad)?;
+    let run = named(&args.run, &runs)?;
+    let records = runs.read(&run).map_err(bad)?;
+    let page = || {
+        let review = of_run(&records).ok_or_else(no_plan)?;
+        let command = format!("runbook show {run} --format json");
+        let footer = Footer {
+            command,
+            digest: None,
+        };
+        Ok::<_, Failure>((review, footer))
+    };
     match args.format {
-        Format::Json => print_json(&json!(records))?,
-        Format::Table => print(&replay(&records))?,
+        ShowFormat::Json => print_json(&json!(records))?,
+        ShowFormat::Table => print(&replay(&records))?,
+        ShowFormat::Markdown => {
+            let (review, footer) = page()?;
+            print(&markdown(&review, Some(&footer)))?;
+        }
+        ShowFormat::Html => {
+            let (review, footer) = page()?;
+            let page = html(&review, Some(&footer));
+            print(&page.map_err(|e| Failure::say(exit::INTERNAL, e, None))?)?;
+        }
     }
     Ok(exit::OK)
+}
+
+fn no_plan() -> Failure {
+    bad("the journal holds no plan: the run never began")
 }
 
 fn named(run: &str, runs: &RunsDir) -> Result<String, Failure> {
@@ -95,7 +119,7 @@ fn plan_of(records: &[Record]) -> Result<Plan, Failure> {
     RunState::fold(records)
         .plan
         .map(|plan| *plan)
-        .ok_or_else(|| bad("the journal holds no plan: the run never began"))
+        .ok_or_else(no_plan)
 }
 
 fn world_of(

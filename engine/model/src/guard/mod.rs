@@ -13,6 +13,7 @@ use crate::host::HostName;
 
 /// A guard with its arguments resolved. Names and documentation stand in the language's catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "guard", rename_all = "kebab-case")]
 pub enum Guard {
     /// Every host answers over its connection and gains the rights it needs.
@@ -155,6 +156,7 @@ impl Guard {
 
 /// What a guard says of a view.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "verdict", rename_all = "lowercase")]
 pub enum Verdict {
     /// It holds; `observed` says by which values.

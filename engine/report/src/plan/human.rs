@@ -189,7 +189,7 @@ fn step(step: &PlanStep, style: Style, depth: &str, before: Quorum, diff: bool) 
 }
 
 /// How a step goes over its hosts, in the language's words.
-pub(super) fn order(step: &PlanStep) -> String {
+pub(crate) fn order(step: &PlanStep) -> String {
     let mut text = match step.strategy {
         Strategy::Parallel => "parallel".to_owned(),
         Strategy::Rolling { batch } => format!("rolling {batch}"),
@@ -242,13 +242,7 @@ fn diff_lines(diff: &str, style: Style, depth: &str) -> String {
 
 fn tail(plan: &Plan, style: Style) -> String {
     let seen = readiness(plan);
-    let failure = match plan.on_failure {
-        OnFailure::Pause => "stop and leave everything as it is",
-        OnFailure::Rollback => "undo what was done",
-        OnFailure::RollbackBeforeIrreversible => {
-            "undo what was done, unless the point of no return is passed"
-        }
-    };
+    let failure = on_failure(plan.on_failure);
     let mut out = format!("\n{} {failure}\n", style.bold("On failure:"));
     let verdict = if seen.refusing.is_empty() {
         style.good("every guard that can be asked now holds")
@@ -262,6 +256,17 @@ fn tail(plan: &Plan, style: Style) -> String {
     out += &wrap(&text, style.width, "      ");
     out.push('\n');
     out
+}
+
+/// What a failure leads to, in words.
+pub(crate) const fn on_failure(what: OnFailure) -> &'static str {
+    match what {
+        OnFailure::Pause => "stop and leave everything as it is",
+        OnFailure::Rollback => "undo what was done",
+        OnFailure::RollbackBeforeIrreversible => {
+            "undo what was done, unless the point of no return is passed"
+        }
+    }
 }
 
 /// Why a run that was asked for is refused: the head of its plan and the guards that refuse, without the steps.

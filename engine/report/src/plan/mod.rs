@@ -2,18 +2,19 @@
 
 mod human;
 mod line;
-mod markdown;
 mod verdict;
 
 pub use human::{human, refused};
-pub(crate) use line::of_any_host;
-pub use markdown::markdown;
-pub use verdict::{Readiness, readiness};
+pub(crate) use human::{on_failure, order};
+pub(crate) use line::{Line, lines, of_any_host};
+pub(crate) use verdict::stops;
+pub use verdict::{Readiness, Standing, readiness, standing};
 
 use runbook_model::host::HostName;
 use runbook_model::plan::Change;
 use runbook_model::quorum::{Quorum, quorum};
 
+use crate::review::Footer;
 use crate::text::escape;
 
 /// The plan as JSON: the stored form itself.
@@ -21,8 +22,21 @@ pub fn json(plan: &runbook_model::plan::Plan) -> Result<String, serde_json::Erro
     serde_json::to_string_pretty(plan)
 }
 
+/// The plan as Markdown for a pull request or a ticket, always short enough for one.
+pub fn markdown(plan: &runbook_model::plan::Plan, footer: Option<&Footer>) -> String {
+    crate::review::markdown(&crate::review::of_plan(plan), footer)
+}
+
+/// The plan as one HTML page that needs nothing else.
+pub fn html(
+    plan: &runbook_model::plan::Plan,
+    footer: Option<&Footer>,
+) -> Result<String, minijinja::Error> {
+    crate::review::html(&crate::review::of_plan(plan), footer)
+}
+
 /// The sign of a change. Signs stand beside words everywhere: none is needed to understand.
-const fn sign(change: &Change) -> &'static str {
+pub(crate) const fn sign(change: &Change) -> &'static str {
     match change {
         Change::None { .. } => "=",
         Change::Changes { .. } => "~",
@@ -33,7 +47,7 @@ const fn sign(change: &Change) -> &'static str {
 }
 
 /// A change in words.
-fn effect(change: &Change) -> &str {
+pub(crate) fn effect(change: &Change) -> &str {
     match change {
         Change::None { found } => found,
         Change::Changes { summary, .. } => summary,

@@ -55,8 +55,35 @@ pub fn readiness(plan: &Plan) -> Readiness {
 }
 
 /// Whether a guard before the start would stop the run now.
-pub(super) fn stops(guard: &PlannedGuard) -> bool {
+pub(crate) fn stops(guard: &PlannedGuard) -> bool {
     !guard.warn_only && guard.overridden.is_none() && !guard.verdict.holds()
+}
+
+/// Whether a plan may be carried out now, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is so already.
+    Converged,
+    /// Every guard that can be asked before the run holds, or is overridden.
+    Ready,
+    /// A guard does not hold.
+    Refused,
+    /// No guard says no, but one cannot be told: refuses as well.
+    Untold,
+}
+
+/// How a plan stands.
+pub fn standing(plan: &Plan) -> Standing {
+    let seen = readiness(plan);
+    if plan.converged.is_some() {
+        Standing::Converged
+    } else if seen.refusing.is_empty() {
+        Standing::Ready
+    } else if seen.refusing.len() > seen.untold {
+        Standing::Refused
+    } else {
+        Standing::Untold
+    }
 }
 
 impl Readiness {

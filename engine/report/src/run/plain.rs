@@ -165,7 +165,7 @@ pub(super) const fn step_end(end: StepEnd) -> &'static str {
 }
 
 /// A run's end in words.
-pub(super) fn run_end(end: &RunEnd) -> String {
+pub(crate) fn run_end(end: &RunEnd) -> String {
     match end {
         RunEnd::Done { changed: true } => "done".to_owned(),
         RunEnd::Done { changed: false } => "done: everything was already so".to_owned(),

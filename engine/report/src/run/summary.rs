@@ -10,6 +10,7 @@ use runbook_model::host::HostName;
 use runbook_model::plan::{Place, Plan};
 use runbook_model::units::duration;
 
+use super::failed::{Failed, failed, reason};
 use super::plain::run_end;
 use super::tracker::{HostView, StepView, Tracker};
 use crate::plan::{hosts, of_any_host, quorum_words};
@@ -72,72 +73,11 @@ fn fitted(line: &str, width: usize) -> String {
     }
 }
 
-/// What failed alike on several hosts: told once.
-struct Failed<'a> {
-    what: String,
-    place: Option<Place>,
-    outcome: &'a Outcome,
-    hosts: Vec<(&'a HostName, &'a str)>,
-}
-
 fn failures(tracker: &Tracker, plan: &Plan, style: Style) -> String {
-    let mut all: Vec<Failed<'_>> = Vec::new();
-    for (number, step) in &tracker.steps {
-        for (host, view) in &step.hosts {
-            if let Some((index, outcome)) = view.failure() {
-                let action = tracker
-                    .planned(*number)
-                    .and_then(|step| step.work.iter().find(|w| &w.host == host))
-                    .and_then(|work| work.actions.get(index));
-                let what = action.map_or_else(|| tracker.title(*number), |a| a.summary.clone());
-                let what = format!("`{}`", escape(&what));
-                add(&mut all, what, action.map(|a| a.place), host, outcome);
-            }
-            if let Some((_, outcome)) = view.undo_failure() {
-                let what = format!("undo of `{}`", escape(&tracker.title(*number)));
-                let place = tracker.planned(*number).map(|s| s.place);
-                add(&mut all, what, place, host, outcome);
-            }
-        }
-    }
-    all.iter()
+    failed(tracker)
+        .iter()
         .map(|failed| failure(plan, failed, style))
         .collect()
-}
-
-fn add<'a>(
-    all: &mut Vec<Failed<'a>>,
-    what: String,
-    place: Option<Place>,
-    host: &'a HostName,
-    outcome: &'a Outcome,
-) {
-    let output = match outcome {
-        Outcome::Failed { output, .. } => output.trim(),
-        _ => "",
-    };
-    let alike = |f: &&mut Failed<'a>| {
-        let first = f.hosts[0].0;
-        f.place == place
-            && of_any_host(&f.what, first) == of_any_host(&what, host)
-            && of_any_host(reason(f.outcome), first) == of_any_host(reason(outcome), host)
-    };
-    match all.iter_mut().find(alike) {
-        Some(same) => same.hosts.push((host, output)),
-        None => all.push(Failed {
-            what,
-            place,
-            outcome,
-            hosts: vec![(host, output)],
-        }),
-    }
-}
-
-fn reason(outcome: &Outcome) -> &str {
-    match outcome {
-        Outcome::Failed { reason, .. } | Outcome::Unknown { reason } => reason,
-        Outcome::Done { .. } | Outcome::NotStarted => "",
-    }
 }
 
 /// The guard that stopped the run, underlined where it stands: in the step that it stopped.
@@ -279,7 +219,8 @@ fn steps(tracker: &Tracker, plan: &Plan, style: Style) -> String {
     out
 }
 
-fn mark(step: &StepView) -> &'static str {
+/// How a step stands, in a word.
+pub(crate) fn mark(step: &StepView) -> &'static str {
     let hosts = || step.hosts.values();
     if hosts().any(|h| h.undo_failure().is_some()) {
         "STUCK"
@@ -298,7 +239,7 @@ fn mark(step: &StepView) -> &'static str {
 }
 
 /// `all 3 changed`, or `failed: etcd2; changed: etcd1, etcd3`.
-fn by_word(step: &StepView, reads: bool) -> String {
+pub(crate) fn by_word(step: &StepView, reads: bool) -> String {
     let mut groups: Vec<(&str, Vec<&HostName>)> = Vec::new();
     for (host, view) in &step.hosts {
         let word = match word(view) {
@@ -321,7 +262,7 @@ fn by_word(step: &StepView, reads: bool) -> String {
 }
 
 /// Where the data lies that this run set aside and did not put back.
-fn kept(tracker: &Tracker) -> Vec<String> {
+pub(crate) fn kept(tracker: &Tracker) -> Vec<String> {
     let Some(plan) = &tracker.plan else {
         return Vec::new();
     };
@@ -364,7 +305,8 @@ fn kept(tracker: &Tracker) -> Vec<String> {
     out
 }
 
-fn word(view: &HostView) -> &'static str {
+/// How a host's part of a step stands, in a word or two.
+pub(crate) fn word(view: &HostView) -> &'static str {
     if view.skipped.is_some() {
         return "left out";
     }
@@ -380,7 +322,8 @@ fn word(view: &HostView) -> &'static str {
     }
 }
 
-fn next(end: &RunEnd, tracker: &Tracker, plan: &Plan, again: &str) -> Vec<String> {
+/// What to type next, best first.
+pub(crate) fn next(end: &RunEnd, tracker: &Tracker, plan: &Plan, again: &str) -> Vec<String> {
     let run = escape(&plan.run);
     let resume = format!("runbook resume {run}{again}");
     let rollback = format!("runbook rollback {run}{again}");

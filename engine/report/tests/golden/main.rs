@@ -5,6 +5,8 @@
 mod hostile;
 mod live;
 mod plan;
+mod review;
 mod run;
+mod schema;
 mod status;
 mod support;

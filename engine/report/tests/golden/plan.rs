@@ -1,6 +1,6 @@
 use insta::assert_snapshot;
 use runbook_model::guard::Verdict;
-use runbook_report::plan::{human, json, markdown, refused};
+use runbook_report::plan::{human, json, refused};
 use runbook_report::style::Style;
 
 use crate::support::plan;
@@ -27,18 +27,8 @@ fn a_restore_fits_a_narrow_window() {
     assert_snapshot!(text);
 }
 
-#[test]
-fn a_restore_for_a_pull_request() {
-    assert_snapshot!(markdown(&plan("restore")));
-}
-
-#[test]
-fn a_deploy_for_a_pull_request_folds_its_diffs() {
-    assert_snapshot!(markdown(&plan("deploy")));
-}
-
 /// A restore that nobody overrides.
-fn refusing() -> runbook_model::plan::Plan {
+pub fn refusing() -> runbook_model::plan::Plan {
     let mut plan = plan("restore");
     for guard in &mut plan.requires {
         guard.overridden = None;

@@ -1,7 +1,7 @@
 //! Recorded runs, and runs that end as a test wants.
 
 use runbook_model::action::Outcome;
-use runbook_model::event::{Event, RunEnd, StepEnd};
+use runbook_model::event::{Event, Record, RunEnd, StepEnd};
 use runbook_model::host::HostName;
 use runbook_model::plan::Plan;
 use runbook_report::run::{Tracker, summary};
@@ -92,4 +92,37 @@ pub fn failed(reason: &str, output: &str) -> Outcome {
 
 pub fn step_ended(step: usize, end: StepEnd) -> Event {
     Event::StepEnded { step, end }
+}
+
+/// A plan that `engine/plan` made for one of its cases.
+pub fn case(name: &str) -> Plan {
+    let path = format!(
+        "{}/tests/fixtures/plans/{name}.json",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The journal of a recorded run, up to the first event that `until` picks, then `after`.
+pub fn journal(name: &str, until: impl Fn(&Event) -> bool, after: Vec<Event>) -> Vec<Record> {
+    let mut records: Vec<Record> = Vec::new();
+    for line in recorded(name) {
+        if until(&line.event) {
+            break;
+        }
+        if line.event.is_durable() {
+            let seq = records.len() as u64;
+            records.push(Record {
+                seq,
+                at_ms: line.at_ms,
+                event: line.event,
+            });
+        }
+    }
+    for event in after {
+        let seq = records.len() as u64;
+        let at_ms = records.last().map_or(0, |r| r.at_ms) + 150;
+        records.push(Record { seq, at_ms, event });
+    }
+    records
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use runbook_model::saved::{Asked, Login, SavedPlan};
 use runbook_plan::{Files as _, LocalFiles, duration, facts, given, write_plan_file};
+use runbook_report::review::Footer;
 
 use super::claims;
 use super::told::moment;
@@ -59,14 +60,45 @@ pub(in crate::command) fn pinned(
     Ok(args)
 }
 
-/// Keeps a plan, and says how it is run.
+/// A plan that was kept.
+pub(in crate::command) struct Saved {
+    file: PathBuf,
+    digest: String,
+    expires_s: i64,
+    /// The command that carries it out.
+    command: String,
+}
+
+impl Saved {
+    /// What stands under its page.
+    pub(in crate::command) fn footer(&self) -> Footer {
+        Footer {
+            command: self.command.clone(),
+            digest: Some(self.digest.clone()),
+        }
+    }
+
+    /// Says where it is and how it is run.
+    pub(in crate::command) fn tell(&self, environment: &Environment) {
+        eprintln!(
+            "\n{} {}, valid until {}\n  digest  {}\n  run it  {}",
+            environment.stderr.good("Saved"),
+            self.file.display(),
+            moment(self.expires_s),
+            self.digest,
+            self.command,
+        );
+    }
+}
+
+/// Keeps a plan.
 pub(in crate::command) fn save(
     (file, valid_ms): (&Path, u64),
     args: &RunbookArgs,
     inputs: &Inputs,
     planned: &Planned,
     environment: &Environment,
-) -> Result<(), Failure> {
+) -> Result<Saved, Failure> {
     let made_s = Timestamp::now().as_second();
     let valid_s = i64::try_from(valid_ms / 1000).unwrap_or(i64::MAX);
     let kept = given(&inputs.checked, &inputs.arguments, &*inputs.files);
@@ -96,23 +128,22 @@ pub(in crate::command) fn save(
     write(file, &text).map_err(|error| {
         Failure::input(format!("cannot write `{}`: {error}", file.display()), None)
     })?;
-    let mut run = format!(
+    let mut command = format!(
         "runbook exec {} --digest {digest}",
         quoted(&file.display().to_string())
     );
     for name in &saved.asked.secrets {
-        run += &format!(" -e {name}=SECRET");
+        command += &format!(" -e {name}=SECRET");
     }
     if args.connection.ask_become_pass {
-        run += " -K";
+        command += " -K";
     }
-    eprintln!(
-        "\n{} {}, valid until {}\n  digest  {digest}\n  run it  {run}",
-        environment.stderr.good("Saved"),
-        file.display(),
-        moment(saved.expires_s),
-    );
-    Ok(())
+    Ok(Saved {
+        file: file.to_owned(),
+        digest,
+        expires_s: saved.expires_s,
+        command,
+    })
 }
 
 /// Whole or not at all, and readable by its owner alone: a plan tells much of the hosts.
