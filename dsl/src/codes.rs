@@ -126,7 +126,7 @@ codes! {
     Error TemplateUndefined "runbook::check::template_undefined"
         "A template uses a name that has no value: only parameters, lets, `run.id`, `cluster`, `host.*` and `member.*` do (and `initial_cluster`, `token`, `state` in the member's environment file)."
     Error SecretExposed "runbook::check::secret_exposed"
-        "What a step writes, runs, asks or names stands in the plan and in the journal, which others read: a secret may flow nowhere there. Keep it in a file of its own and `upload` that file with `mode 0600`: plans and journals hold its SHA-256 and no content."
+        "A secret may flow into a template whose file only its owner can read (`mode 0600`), and nowhere else: command lines, titles, questions, paths and world-readable files are seen by others and are journaled."
     Error EmptyStep "runbook::check::empty_step"
         "A step without a verb and without an `ensure` does nothing."
     Error UnreachableStep "runbook::check::unreachable_step"

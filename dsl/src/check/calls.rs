@@ -220,10 +220,13 @@ impl Checker<'_> {
             Verb::Template => {
                 if let Some(template) = arguments.get("template") {
                     let name = crate::parse::plain(template).unwrap_or_default();
-                    self.template(&name, template.span, false);
+                    let private = arguments
+                        .get("mode")
+                        .is_some_and(|m| matches!(m.value, Expr::Int(mode) if mode & 0o077 == 0));
+                    self.template(&name, template.span, private, false);
                 }
             }
-            Verb::Configure => self.template("etcd.conf.j2", span, true),
+            Verb::Configure => self.template("etcd.conf.j2", span, false, true),
             Verb::Shell => self.shell(arguments, span),
             _ => {}
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::entry::Checker;
 use super::scope::Kind;
-use super::typing::{KEEP_SECRET, fields};
+use super::typing::fields;
 use crate::catalogue::Type;
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
@@ -26,8 +26,9 @@ const ENGINE: &[&str] = &[
 const ENVIRONMENT_FILE: &[&str] = &["initial_cluster", "token", "state"];
 
 impl Checker<'_> {
-    /// Checks a template used at `at`. `environment_file`: it is the member's own.
-    pub(super) fn template(&mut self, name: &str, at: Span, environment_file: bool) {
+    /// Checks a template used at `at`. `private`: the file is readable by its owner alone. `environment_file`: it is the
+    /// member's own.
+    pub(super) fn template(&mut self, name: &str, at: Span, private: bool, environment_file: bool) {
         let source = match self.template_source(name) {
             Ok(source) => source,
             Err(error) => {
@@ -54,7 +55,7 @@ impl Checker<'_> {
             }
         };
         for path in names {
-            self.template_name(&path, source, &text, (at, environment_file));
+            self.template_name(&path, source, &text, (at, private, environment_file));
         }
     }
 
@@ -102,7 +103,7 @@ impl Checker<'_> {
         path: &str,
         source: usize,
         text: &str,
-        (at, environment_file): (Span, bool),
+        (at, private, environment_file): (Span, bool, bool),
     ) {
         let (name, field) = path.split_once('.').unwrap_or((path, ""));
         if let Some((kind, ty)) = self.scope.get(name).map(|s| (s.kind, s.ty.clone())) {
@@ -119,15 +120,15 @@ impl Checker<'_> {
                     at,
                     "a target's hosts are not known to templates".to_owned(),
                 );
-            } else if secret {
+            } else if secret && !private {
                 self.problem(
                     Diagnostic::new(
                         Code::SecretExposed,
-                        format!("the secret `{name}` would stand in the plan and in the journal"),
+                        format!("the secret `{name}` would stand in a file that others can read"),
                         at,
                     )
                     .label("the template reads a secret")
-                    .help(KEEP_SECRET),
+                    .help("add `mode 0600`"),
                 );
             }
             return;

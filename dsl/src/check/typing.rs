@@ -9,10 +9,6 @@ use crate::expr::{Expr, Op, TextPart};
 use crate::span::{Node, Span};
 use crate::suggest;
 
-/// What to do with a secret instead: plans and journals name a file that is uploaded, and hold nothing of it.
-pub(super) const KEEP_SECRET: &str =
-    "keep it in a file of its own and `upload` that file with `mode 0600`";
-
 /// Where an expression stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
@@ -380,7 +376,7 @@ impl Checker<'_> {
                 span,
             )
             .label("secret")
-            .help(KEEP_SECRET),
+            .help("write it with a template into a file of `mode 0600`"),
         );
     }
 }
