@@ -104,7 +104,7 @@ class Lab:
         """What must not change when nothing is to change: files that we write, units, start times of the members."""
         look = ("find /etc/etcd /etc/systemd/system /var/lib -path '*/member/*' -prune -o -path /var/lib/runbook -prune -o "
                 "-path '/var/lib/systemd*' -prune -o -type f -printf '%p %i %m %u %s %T@\\n' | sort; "
-                "systemctl show -p MainPID,ActiveState,UnitFileState etcd")
+                "systemctl show -p MainPID,ActiveState etcd; systemctl is-enabled etcd")
         return {h: self.on(h, look) for h in self.hosts}
 
 

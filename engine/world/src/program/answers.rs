@@ -91,6 +91,7 @@ impl<'a> ProbeAnswers<'a> {
             "ss" => self.ports(ss_listeners(&frame.text())),
             "proc-net" => self.ports(proc_listeners(&frame.text())),
             "units" => self.units(&frame.text()),
+            "at-boot" => self.at_boot(&frame.text()),
             "process" => self.process(frame),
             "users" => self.users(&frame.payload),
             "packages" => self.packages(&frame.text()),
@@ -379,10 +380,7 @@ impl<'a> ProbeAnswers<'a> {
                 .chain(value("DropInPaths").split_whitespace());
             let facts = ServiceFacts {
                 exists: value("LoadState") != "not-found",
-                enabled: matches!(
-                    value("UnitFileState"),
-                    "enabled" | "enabled-runtime" | "static" | "alias" | "generated"
-                ),
+                enabled: false,
                 active: value("ActiveState").to_owned(),
                 pid: value("MainPID").parse().unwrap_or(0),
                 restarts: value("NRestarts").parse().unwrap_or(0),
@@ -392,6 +390,19 @@ impl<'a> ProbeAnswers<'a> {
                     .collect(),
             };
             self.facts.services.insert(unit.to_owned(), facts);
+        }
+    }
+
+    fn at_boot(&mut self, text: &str) {
+        let units = systemd_units(&self.request.services);
+        for (unit, state) in units.into_iter().zip(text.lines()) {
+            let enabled = matches!(
+                state,
+                "enabled" | "enabled-runtime" | "static" | "alias" | "generated"
+            );
+            if let Some(facts) = self.facts.services.get_mut(unit) {
+                facts.enabled = enabled;
+            }
         }
     }
 

@@ -30,7 +30,7 @@ fn a_probe_has_no_writing_statement() {
 #[test]
 fn of_files_renamed_together_each_is_told_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
-    let (aside, state) = (dir.path().join(".runbook-r1.d"), dir.path().join("state"));
+    let (aside, state) = (dir.path().join(".runbook-r1-h1.d"), dir.path().join("state"));
     std::fs::create_dir(&aside).unwrap();
     std::fs::create_dir_all(state.join("runs/r1")).unwrap();
     let mut script = [
@@ -40,7 +40,7 @@ fn of_files_renamed_together_each_is_told_as_it_is() {
     ]
     .concat();
     script.push_str(&format!(
-        "N=n RUN=r1 S={0} D={0}\nmv() {{ shift 4; for f do case $f in */two) ;; *) command mv \"$f\" {1} ;; esac; done; return 1; }}\n",
+        "N=n RUN=r1 HOST=h1 S={0} D={0}\nmv() {{ shift 4; for f do case $f in */two) ;; *) command mv \"$f\" {1} ;; esac; done; return 1; }}\n",
         state.display(),
         dir.path().display()
     ));

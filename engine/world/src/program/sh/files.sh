@@ -118,7 +118,7 @@ SEEN
 
 file_words() { P=$1 SIZE=$3; }
 
-aside_of() { ASIDE=${1%/*}/.runbook-$RUN.d/${1##*/}; }
+aside_of() { ASIDE=${1%/*}/.runbook-$RUN-$HOST.d/${1##*/}; }
 
 prepare_file() {
   umask 022

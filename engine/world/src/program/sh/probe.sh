@@ -103,7 +103,10 @@ listeners() {
 units() {
   [ "$systemd" = 1 ] || return 0
   frame units
-  systemctl show -p LoadState -p ActiveState -p UnitFileState -p MainPID -p NRestarts -p FragmentPath -p DropInPaths -- "$@"
+  systemctl show -p LoadState -p ActiveState -p MainPID -p NRestarts -p FragmentPath -p DropInPaths -- "$@"
+  # What files say: systemd's own word may be from before its last reload.
+  frame at-boot
+  for unit; do printf '%s\n' "$(systemctl is-enabled -- "$unit" 2>/dev/null)"; done
 }
 
 # plain_process INDEX RUN_DIR UNIT

@@ -47,20 +47,16 @@ service_systemd() {
     changed
   fi
   case $2 in
-    stopped)
-      [ -z "$at_boot" ] || tell_systemd 0.05
-      unit_stop "$1" "$4"
-      return
-      ;;
+    stopped) unit_stop "$1" "$4" ;;
     running) [ "$ACTIVE" = active ] || unit_start start "$1" "$4" ;;
     restarted) unit_start restart "$1" "$4" ;;
   esac
-  [ -z "$at_boot" ] || tell_systemd 0
+  [ -z "$at_boot" ] || tell_systemd
 }
 
-# What starts at boot is settled by files. To have systemd itself read them takes it a tenth of a second in which it answers nobody: done
-# behind a stop that it is to hear first, after a start, and not waited for.
-tell_systemd() { (sleep "$1"; systemctl daemon-reload) >/dev/null 2>&1 & }
+# Files settle what starts at boot. To have systemd itself read them takes it a tenth of a second in which it answers nobody: it does so
+# when the run is past its next steps, and nobody waits for it.
+tell_systemd() { (sleep 2; systemctl daemon-reload) >/dev/null 2>&1 & }
 
 unit_stop() {
   case $ACTIVE in inactive | failed) return ;; esac
