@@ -36,43 +36,52 @@ fn make(file: &Path, megabytes: i64, value: i64) {
     println!("{} bytes, {count} keys", image.bytes.len() + 32);
 }
 
+/// Rounds, each of which measures everything once: what disturbs one row disturbs its neighbours.
+const ROUNDS: usize = 9;
+
 fn measure(file: &Path) {
     let bytes = std::fs::metadata(file).unwrap().len();
-    let row = |name: &str, seconds: f64| {
-        let rate = bytes as f64 / seconds / 1e6;
-        println!("{name:<34} {seconds:7.3} s {rate:7.0} MB/s");
-    };
-    let best = |run: &mut dyn FnMut()| {
-        let once = |run: &mut dyn FnMut()| {
-            let start = Instant::now();
-            run();
-            start.elapsed().as_secs_f64()
-        };
-        (0..5).map(|_| once(run)).fold(f64::INFINITY, f64::min)
-    };
-    let before = peak();
-    row(
-        "snapshot verify",
-        best(&mut || {
-            verify(file, None, Allow::default()).unwrap();
-        }),
-    );
-    println!(
-        "{:<34} {:7.1} MB",
-        "peak memory added by it",
-        (peak() - before) as f64 / 1024.0
-    );
-    row("sha2 alone, read in pieces", best(&mut || sum(file)));
     let options = Options {
         hash_kv: true,
         ..Options::default()
     };
-    row(
-        "snapshot inspect with HashKV",
-        best(&mut || {
+    let timed = |run: &dyn Fn()| {
+        let start = Instant::now();
+        run();
+        start.elapsed().as_secs_f64()
+    };
+    let verified = || {
+        verify(file, None, Allow::default()).unwrap();
+    };
+    let before = peak();
+    verified();
+    let added = (peak() - before) as f64 / 1024.0;
+    let mut rows = [const { Vec::new() }; 4];
+    for _ in 0..ROUNDS {
+        let (sum, verify) = (timed(&|| sum(file)), timed(&verified));
+        let inspect = timed(&|| {
             inspect(file, &options).unwrap();
-        }),
-    );
+        });
+        for (row, value) in rows.iter_mut().zip([sum, verify, inspect, sum / verify]) {
+            row.push(value);
+        }
+    }
+    let [sum, verify, inspect, ratio] = rows.map(median);
+    for (name, seconds) in [
+        ("sha2 alone, read in pieces", sum),
+        ("snapshot verify", verify),
+        ("snapshot inspect with HashKV", inspect),
+    ] {
+        let rate = bytes as f64 / seconds / 1e6;
+        println!("{name:<34} {seconds:7.3} s {rate:7.0} MB/s");
+    }
+    println!("{:<34} {:9.0} %", "verify, of sha2's rate", ratio * 100.0);
+    println!("{:<34} {added:9.1} MB", "peak memory added by verify");
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn sum(file: &Path) {

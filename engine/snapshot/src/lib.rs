@@ -5,6 +5,8 @@
 //!
 //! Sources: etcd `etcdutl/snapshot`, `server/storage/schema`, `server/storage/mvcc`; bbolt `internal/common`, `tx_check.go`.
 
+mod ahead;
+mod compaction;
 mod content;
 mod damage;
 mod digest;
@@ -14,8 +16,10 @@ mod hash_kv;
 pub mod ids;
 mod image;
 mod inspect;
+mod key_value;
 mod layout;
 mod live;
+mod live_count;
 mod page;
 mod pages;
 mod protobuf;
