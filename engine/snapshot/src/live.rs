@@ -5,8 +5,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Fingerprints held at once: about 19 MB. The table doubles at seven eighths: the rest is room for chance.
 const MOST_HELD: usize = (1 << 21) / 4 * 3;
-/// Fingerprints held where the records' own word is only tried: about 2 MB, which the processor's caches hold too.
-const MOST_TRIED: usize = (1 << 18) / 4 * 3;
+/// Fingerprints held where the records' own word is only tried: about 1 MB, which the processor's caches hold too.
+const MOST_TRIED: usize = (1 << 17) / 4 * 3;
 
 /// A key's fingerprint. Two of ten million keys share one with a chance of three in a million, by seed that are new
 /// in every run: a count may then be one too low, and a HashKV not agree.
