@@ -29,6 +29,16 @@ mod source;
 mod tree;
 mod verify;
 
+// The tests of the insides use what the tests of the whole use.
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/snapshot/fixtures.rs"]
+mod fixtures;
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/snapshot/writer.rs"]
+mod writer;
+
 pub use content::BucketStatistics;
 pub use damage::{Damage, Place, Reason, Severity};
 pub use entries::{Alarm, Auth, Downgrade, LISTED, Member, RaftMeta, User};

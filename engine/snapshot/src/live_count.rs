@@ -50,25 +50,16 @@ impl Visitor for LiveCount {
 }
 
 #[cfg(test)]
-#[allow(dead_code)]
-#[path = "../tests/snapshot/fixtures.rs"]
-mod fixtures;
-#[cfg(test)]
-#[allow(dead_code)]
-#[path = "../tests/snapshot/writer.rs"]
-mod writer;
-
-#[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::fixtures::all;
-    use super::writer::{Writer, etcd, record, revision};
     use super::*;
     use crate::compaction::Compaction;
     use crate::content::Content;
+    use crate::fixtures::all;
     use crate::image;
     use crate::records::Records;
+    use crate::writer::{Writer, etcd, record, revision};
 
     /// The count by the records' own word, if no more than `most` keys are held, and by holding all.
     fn counts(file: &[u8], most: usize) -> (Option<u64>, u64) {
