@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::damage::{Damage, Findings, Place, printable};
 use crate::entries::{Entries, Taken};
-use crate::live::{LiveKeys, Part, Seed};
 use crate::records::{Records, revision_key};
 use crate::source::Bytes;
 use crate::tree::{At, Visitor};
@@ -57,14 +56,14 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    pub(crate) fn new(seed: Seed) -> Content {
+    pub(crate) fn new(records: Records) -> Content {
         Content {
             crc: 0,
             total_key: 0,
             buckets: Vec::new(),
             seen: [false; BUCKETS.len()],
             in_key: false,
-            records: Records::new(LiveKeys::first(), seed),
+            records,
             entries: Entries::default(),
         }
     }
@@ -162,35 +161,6 @@ impl Visitor for Content {
         if !self.in_key {
             return self.small_entry(key, value, at, findings);
         }
-        self.records.take(key, value, at, findings)
-    }
-}
-
-/// A later walk over bucket `key` alone, for the keys that the first walk left out.
-pub(crate) struct LiveCount {
-    pub(crate) records: Records,
-}
-
-impl LiveCount {
-    pub(crate) fn new(part: Part, seed: Seed) -> LiveCount {
-        LiveCount {
-            records: Records::new(LiveKeys::rest(part), seed),
-        }
-    }
-}
-
-impl Visitor for LiveCount {
-    fn bucket(&mut self, name: &[u8], _: &mut Findings) -> bool {
-        name == b"key"
-    }
-
-    fn entry(
-        &mut self,
-        key: &[u8],
-        value: &Bytes<'_>,
-        at: At<'_>,
-        findings: &mut Findings,
-    ) -> io::Result<()> {
         self.records.take(key, value, at, findings)
     }
 }

@@ -4,15 +4,18 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::content::{Content, LiveCount};
+use crate::compaction::Compaction;
+use crate::content::Content;
 use crate::damage::{Damage, Findings, Place, Severity};
 use crate::digest::{Sum, digest};
 use crate::fit::ServerFit;
 use crate::hash_kv::{HashKv, HashKvError, hash_image};
 use crate::image::{self, Image, LEAST_BYTES, MOST_BYTES, body, check_length, has_trailer};
 use crate::layout::TRAILER;
-use crate::live::{Part, Seed};
+use crate::live::{LiveKeys, Seed};
+use crate::live_count::count;
 use crate::pages::check_free;
+use crate::records::Records;
 use crate::report::{Database, Report, Verdict};
 use crate::source::ReadAt;
 use crate::tree::Walk;
@@ -218,29 +221,25 @@ fn offset(offset: u64) -> Place {
 /// Walks the tree, then what the walk left open.
 fn read(image: &Image<'_>, options: &Options, findings: &mut Findings) -> io::Result<Database> {
     let seed = Seed::default();
-    let mut content = Content::new(seed);
+    let compaction = Compaction::read(image)?;
+    let records = Records::new(LiveKeys::tried(), compaction.revision(), seed);
+    let mut content = Content::new(records);
     let mut used = Walk::new(image, &mut content, findings).run()?;
     // What hangs below a broken page would only be told again as missing.
     if findings.worst() < Some(Severity::Invalid) {
         check_free(image, &mut used, findings)?;
         content.check_buckets(findings);
     }
-    let total_key_36 = live_keys(image, &mut content, &seed)?;
+    let sound = findings.worst() < Some(Severity::Invalid);
+    let total_key_36 = match content.records.live.total(sound && compaction.is_over()) {
+        Some(total) => total,
+        None => count(image, seed, LiveKeys::first())?,
+    };
     let mut database = describe(image, content, total_key_36, used.count());
-    if options.hash_kv && findings.worst() < Some(Severity::Invalid) {
+    if options.hash_kv && sound {
         database.hash_kv = hash_of(image, &database)?;
     }
     Ok(database)
-}
-
-fn live_keys(image: &Image<'_>, content: &mut Content, seed: &Seed) -> io::Result<u64> {
-    let (mut total, Part { bits, .. }) = content.records.live.finish();
-    for index in 1..1 << bits {
-        let mut rest = LiveCount::new(Part { bits, index }, *seed);
-        Walk::new(image, &mut rest, &mut Findings::new(0)).run()?;
-        total += rest.records.live.finish().0;
-    }
-    Ok(total)
 }
 
 fn hash_of(image: &Image<'_>, database: &Database) -> io::Result<Option<HashKv>> {

@@ -5,6 +5,8 @@
 //!
 //! Sources: etcd `etcdutl/snapshot`, `server/storage/schema`, `server/storage/mvcc`; bbolt `internal/common`, `tx_check.go`.
 
+mod ahead;
+mod compaction;
 mod content;
 mod damage;
 mod digest;
@@ -14,8 +16,10 @@ mod hash_kv;
 pub mod ids;
 mod image;
 mod inspect;
+mod key_value;
 mod layout;
 mod live;
+mod live_count;
 mod page;
 mod pages;
 mod protobuf;
@@ -24,6 +28,16 @@ mod report;
 mod source;
 mod tree;
 mod verify;
+
+// The tests of the insides use what the tests of the whole use.
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/snapshot/fixtures.rs"]
+mod fixtures;
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../tests/snapshot/writer.rs"]
+mod writer;
 
 pub use content::BucketStatistics;
 pub use damage::{Damage, Place, Reason, Severity};

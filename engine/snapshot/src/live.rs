@@ -5,6 +5,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// Fingerprints held at once: about 19 MB. The table doubles at seven eighths: the rest is room for chance.
 const MOST_HELD: usize = (1 << 21) / 4 * 3;
+/// Fingerprints held where the records' own word is only tried: about 1 MB, which the processor's caches hold too.
+const MOST_TRIED: usize = (1 << 17) / 4 * 3;
 
 /// A key's fingerprint. Two of ten million keys share one with a chance of three in a million, by seed that are new
 /// in every run: a count may then be one too low, and a HashKV not agree.
@@ -28,6 +30,27 @@ impl Default for Seed {
 }
 
 impl Seed {
+    /// The fingerprint of a key that is held whole.
+    #[inline]
+    pub(crate) fn fingerprint(&self, key: &[u8]) -> Fingerprint {
+        let mut hasher = self.hasher();
+        let (words, rest) = key.as_chunks();
+        for word in words {
+            hasher.fold(u64::from_le_bytes(*word));
+        }
+        hasher.pending = match (rest.len(), key.last_chunk()) {
+            (0, _) => 0,
+            // Cut from the last eight bytes, with no loop over one to seven.
+            (left, Some(last)) => u64::from_le_bytes(*last) >> (64 - 8 * left),
+            (_, None) => rest
+                .iter()
+                .rev()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        };
+        hasher.length = key.len() as u64;
+        hasher.finish()
+    }
+
     pub(crate) fn hasher(&self) -> KeyHasher {
         KeyHasher {
             state: self.start,
@@ -104,18 +127,35 @@ impl Part {
     }
 }
 
-/// The keys alive of one part. When they get too many, the part is halved and the rest left to a later walk.
+/// What a record tells of its key: whether it was alive before, and is afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) before: bool,
+    pub(crate) after: bool,
+}
+
+/// The keys alive of one part. When they get too many, the part is halved and the rest left to a later walk, or to
+/// what the records tell of themselves, which every record of the part has then confirmed.
 pub(crate) struct LiveKeys {
     part: Part,
     held: HashSet<Fingerprint, PlainHasher>,
     most: usize,
-    pending: Vec<(Fingerprint, bool)>,
+    pending: Vec<(Fingerprint, Told)>,
+    /// Keys alive, of all parts, if the records tell the truth.
+    told: i64,
+    /// Whether a record of the part did not.
+    contradicted: bool,
 }
 
 /// Records looked up together.
 const BATCH: usize = 128;
 
 impl LiveKeys {
+    /// As many keys as it takes to try the records' own word.
+    pub(crate) fn tried() -> LiveKeys {
+        LiveKeys::holding(Part::ALL, MOST_TRIED)
+    }
+
     /// All keys, or as many as may be held.
     pub(crate) fn first() -> LiveKeys {
         LiveKeys::holding(Part::ALL, MOST_HELD)
@@ -126,23 +166,46 @@ impl LiveKeys {
         LiveKeys::holding(part, usize::MAX)
     }
 
-    fn holding(part: Part, most: usize) -> LiveKeys {
+    pub(crate) fn holding(part: Part, most: usize) -> LiveKeys {
         LiveKeys {
             part,
             held: HashSet::default(),
             most,
             pending: Vec::with_capacity(BATCH),
+            told: 0,
+            contradicted: false,
         }
     }
 
-    /// A record of the key: alive from here on, or a tombstone.
-    pub(crate) fn record(&mut self, key: Fingerprint, alive: bool) {
+    /// A record of the key, and what it tells.
+    #[inline]
+    pub(crate) fn record(&mut self, key: Fingerprint, told: Told) {
+        self.told += i64::from(told.after) - i64::from(told.before);
         if self.part.holds(key) {
-            self.pending.push((key, alive));
+            self.pending.push((key, told));
             if self.pending.len() == BATCH {
                 self.settle();
             }
         }
+    }
+
+    /// A record of the key: alive from here on, or a tombstone.
+    pub(crate) fn put(&mut self, key: Fingerprint, alive: bool) {
+        let told = Told {
+            before: !alive,
+            after: alive,
+        };
+        self.record(key, told);
+    }
+
+    /// How many are alive: all were held, or the records can be `trusted` and none that was looked up contradicts.
+    pub(crate) fn total(&mut self, trusted: bool) -> Option<u64> {
+        let (held, part) = self.finish();
+        if part == Part::ALL {
+            return Some(held);
+        }
+        let told = u64::try_from(self.told).ok();
+        told.filter(|_| trusted && !self.contradicted)
     }
 
     /// How many are alive, of which part. Gives the memory back for the next part.
@@ -160,12 +223,13 @@ impl LiveKeys {
             .filter(|(key, _)| self.held.contains(key));
         std::hint::black_box(known.count());
         let pending = std::mem::take(&mut self.pending);
-        for (key, alive) in &pending {
-            if *alive {
-                self.held.insert(*key);
+        for (key, told) in &pending {
+            let before = if told.after {
+                !self.held.insert(*key)
             } else {
-                self.held.remove(key);
-            }
+                self.held.remove(key)
+            };
+            self.contradicted |= before != told.before;
         }
         self.pending = pending;
         self.pending.clear();
@@ -247,12 +311,12 @@ mod tests {
         };
         let walk = |live: &mut LiveKeys| {
             for n in 0..1000 {
-                live.record(print(n), true);
+                live.put(print(n), true);
             }
             for n in (0..1000).step_by(3) {
-                live.record(print(n), false);
+                live.put(print(n), false);
             }
-            live.record(print(0), true);
+            live.put(print(0), true);
         };
         let mut first = LiveKeys::holding(Part::ALL, 100);
         walk(&mut first);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 
+use crate::ahead::Ahead;
 use crate::damage::Damage;
 use crate::image::Image;
 use crate::layout::{ELEMENT, MAX_KEY, PAGE_HEADER, PageHeader, PageKind, u32_at, u64_at};
@@ -27,6 +28,7 @@ impl Page {
     /// Loads a page of the tree and marks it, with its overflow pages, as used.
     pub(crate) fn load(
         image: &Image<'_>,
+        ahead: &mut Ahead<'_>,
         used: &mut Pages,
         id: u64,
         mut head: Vec<u8>,
@@ -37,7 +39,7 @@ impl Page {
             return Ok(Err(Damage::OutOfRange { page: id, pages }));
         }
         let offset = id * page_size;
-        read(image.source, &mut head, 0, page_size.min(HELD), offset)?;
+        read(ahead, &mut head, 0, page_size.min(HELD), offset)?;
         let Some(header) = PageHeader::read(&head) else {
             return Ok(Err(Damage::TooSmall { size: page_size }));
         };
@@ -52,7 +54,7 @@ impl Page {
         }
         let span = (u64::from(overflow) + 1) * page_size;
         let held = head.len() as u64;
-        read(image.source, &mut head, held, span.min(HELD), offset)?;
+        read(ahead, &mut head, held, span.min(HELD), offset)?;
         Ok(Ok(Page {
             id,
             kind,
@@ -112,7 +114,7 @@ fn check(header: &PageHeader, id: u64, pages: u64) -> Result<(PageKind, u32), Da
 
 /// Lets `head`, which holds `from` bytes of the page, hold `to`.
 fn read(
-    source: &dyn ReadAt,
+    ahead: &mut Ahead<'_>,
     head: &mut Vec<u8>,
     from: u64,
     to: u64,
@@ -122,7 +124,7 @@ fn read(
     let (from, to) = (from as usize, to as usize);
     head.resize(to, 0);
     if from < to {
-        source.read_exact_at(&mut head[from..], page_offset + from as u64)?;
+        ahead.read(&mut head[from..], page_offset + from as u64)?;
     }
     Ok(())
 }

@@ -5,7 +5,8 @@ use std::io;
 use serde::Serialize;
 
 use crate::damage::{Damage, Findings};
-use crate::live::{Fingerprint, KeyHasher, LiveKeys, Seed};
+use crate::key_value::KeyValue;
+use crate::live::{Fingerprint, KeyHasher, LiveKeys, Seed, Told};
 use crate::protobuf::{Field, NotProtobuf, Scanner};
 use crate::source::Bytes;
 use crate::tree::At;
@@ -50,11 +51,14 @@ pub(crate) struct Record {
 
 /// Reads a record, in pieces where it is long.
 pub(crate) fn scan(value: &Bytes<'_>, seed: &Seed) -> io::Result<Result<Record, NotProtobuf>> {
-    let mut scan = Scan::new(seed);
-    // Most records are held whole; this path is worth a tenth of a walk over small ones.
+    // Most records are held whole and in the form that etcd writes: worth a third of a walk over small ones.
     if let Some(held) = value.held {
-        return Ok(scan.feed(held).and_then(|()| scan.finish()));
+        return Ok(match KeyValue::read(held) {
+            Some(read) => Ok(Record::of(&read, seed)),
+            None => scan_held(held, seed),
+        });
     }
+    let mut scan = Scan::new(seed);
     let mut result = Ok(());
     value.for_each(|piece| {
         if result.is_ok() {
@@ -62,6 +66,12 @@ pub(crate) fn scan(value: &Bytes<'_>, seed: &Seed) -> io::Result<Result<Record, 
         }
     })?;
     Ok(result.and_then(|()| scan.finish()))
+}
+
+fn scan_held(held: &[u8], seed: &Seed) -> Result<Record, NotProtobuf> {
+    let mut scan = Scan::new(seed);
+    scan.feed(held)?;
+    scan.finish()
 }
 
 struct Scan<'s> {
@@ -122,6 +132,19 @@ impl<'s> Scan<'s> {
 }
 
 impl Record {
+    #[inline]
+    fn of(read: &KeyValue<'_>, seed: &Seed) -> Record {
+        Record {
+            key: seed.fingerprint(read.key),
+            key_bytes: read.key.len() as u64,
+            value_bytes: read.value.len() as u64,
+            create: read.create,
+            modified: read.modified,
+            version: read.version,
+            lease: read.lease,
+        }
+    }
+
     fn integer(&mut self, number: u32) -> Option<&mut i64> {
         match number {
             2 => Some(&mut self.create),
@@ -186,15 +209,18 @@ pub(crate) struct Records {
     pub(crate) live: LiveKeys,
     /// Main revision of the last entry, 0 without any.
     pub(crate) revision: i64,
-    pub(crate) seed: Seed,
+    /// The revision up to which history is gone.
+    compacted: i64,
+    seed: Seed,
 }
 
 impl Records {
-    pub(crate) fn new(live: LiveKeys, seed: Seed) -> Records {
+    pub(crate) fn new(live: LiveKeys, compacted: i64, seed: Seed) -> Records {
         Records {
             statistics: KeyStatistics::default(),
             live,
             revision: 0,
+            compacted,
             seed,
         }
     }
@@ -219,7 +245,8 @@ impl Records {
             findings.add(Damage::Record { what }, at.place());
             return Ok(());
         };
-        self.live.record(record.key, !tombstone);
+        let told = self.told(&record, revision, value.length == 0, tombstone);
+        self.live.record(record.key, told);
         if value.length == 0 && !tombstone {
             self.statistics.placeholders += 1;
             return Ok(());
@@ -229,6 +256,20 @@ impl Records {
         }
         self.count(&record, tombstone);
         Ok(())
+    }
+
+    /// What the record tells of its key, if etcd wrote it. A compaction leaves one put of each key that is alive, and
+    /// its own tombstone; from there on a key's first put is version 1, and only keys alive are deleted.
+    fn told(&self, record: &Record, at: Revision, empty: bool, tombstone: bool) -> Told {
+        let before = if empty {
+            self.statistics.placeholders > 0
+        } else {
+            at.main > self.compacted && (tombstone || record.version != 1)
+        };
+        Told {
+            before,
+            after: !tombstone,
+        }
     }
 
     fn count(&mut self, record: &Record, tombstone: bool) {
@@ -241,5 +282,52 @@ impl Records {
         statistics.value_bytes += record.value_bytes;
         statistics.largest_value = statistics.largest_value.max(record.value_bytes);
         statistics.leased += u64::from(record.lease != 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Fields in any order, of any form, and bytes that are none.
+    fn message() -> impl Strategy<Value = Vec<u8>> {
+        let integer = (
+            prop_oneof![Just(0x10), Just(0x18), Just(0x20), Just(0x30)],
+            any::<u64>(),
+            0..64_u32,
+        )
+            .prop_map(|(tag, value, shift)| {
+                let mut bytes = vec![tag];
+                let mut value = value >> shift;
+                while value > 0x7f {
+                    bytes.push(value as u8 | 0x80);
+                    value >>= 7;
+                }
+                bytes.push(value as u8);
+                bytes
+            });
+        let string = (prop_oneof![Just(0x0a), Just(0x2a), Just(0x3a)], 0..20_u8)
+            .prop_map(|(tag, length)| [vec![tag, length], vec![b'x'; length.into()]].concat());
+        let other = proptest::collection::vec(any::<u8>(), 0..3);
+        let field = prop_oneof![4 => integer, 4 => string, 1 => other];
+        (proptest::collection::vec(field, 0..8), any::<bool>()).prop_map(|(mut fields, sorted)| {
+            if sorted {
+                fields.sort();
+                fields.dedup_by_key(|field| field.first().copied());
+            }
+            fields.concat()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_reads_what_the_scanner_reads(bytes in message()) {
+            let seed = Seed::default();
+            if let Some(read) = KeyValue::read(&bytes) {
+                prop_assert_eq!(Ok(Record::of(&read, &seed)), scan_held(&bytes, &seed));
+            }
+        }
     }
 }

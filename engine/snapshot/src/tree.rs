@@ -1,7 +1,9 @@
 //! Walks the whole b-tree and checks every page on the way.
 
+use std::borrow::Cow;
 use std::io;
 
+use crate::ahead::Ahead;
 use crate::damage::{Damage, Findings, Place, printable};
 use crate::image::Image;
 use crate::layout::{
@@ -77,6 +79,16 @@ impl Node<'_> {
     }
 }
 
+/// Whether the key comes before the other. Eight bytes at once decide for most revisions.
+fn precedes(key: &[u8], other: &[u8]) -> bool {
+    match (key.first_chunk(), other.first_chunk()) {
+        (Some(key), Some(other)) if key != other => {
+            u64::from_be_bytes(*key) < u64::from_be_bytes(*other)
+        }
+        _ => key < other,
+    }
+}
+
 /// One tree of keys: the top one or a bucket's.
 struct Scope<'n> {
     bucket: Option<&'n [u8]>,
@@ -107,6 +119,7 @@ pub(crate) struct Walk<'a, V> {
     visitor: &'a mut V,
     findings: &'a mut Findings,
     used: Pages,
+    ahead: Ahead<'a>,
     spare: Vec<Vec<u8>>,
 }
 
@@ -121,6 +134,8 @@ impl<'a, V: Visitor> Walk<'a, V> {
             visitor,
             findings,
             used: Pages::new(image.pages),
+            // Both are within the file.
+            ahead: Ahead::new(image.source, image.pages * image.meta.page_size),
             spare: Vec::new(),
         }
     }
@@ -145,7 +160,8 @@ impl<'a, V: Visitor> Walk<'a, V> {
             return Ok(());
         }
         let buffer = self.spare.pop().unwrap_or_default();
-        let page = match Page::load(self.image, &mut self.used, node.page, buffer)? {
+        let (ahead, used) = (&mut self.ahead, &mut self.used);
+        let page = match Page::load(self.image, ahead, used, node.page, buffer)? {
             Ok(page) => page,
             Err(damage) => {
                 let at = scope.at(
@@ -236,7 +252,25 @@ impl<'a, V: Visitor> Walk<'a, V> {
             self.count(view, scope);
             return Ok(None);
         };
-        let mut next = first;
+        let before = std::mem::take(&mut scope.last);
+        let mut last = Cow::Borrowed(&before[..]);
+        let next = self.entries(view, node, scope, first, &mut last)?;
+        scope.last = last.into_owned();
+        if let (Some(next), true) = (next, scope.bucket.is_some()) {
+            self.visitor.data(&view.bytes(first, next - first))?;
+        }
+        Ok(next)
+    }
+
+    /// Hands the entries over from `next` on; `last` is the key before, borrowed from the page where it can be.
+    fn entries<'v>(
+        &mut self,
+        view: &View<'v>,
+        node: Node<'_>,
+        scope: &Scope<'_>,
+        mut next: u64,
+        last: &mut Cow<'v, [u8]>,
+    ) -> io::Result<Option<u64>> {
         for index in 0..view.count {
             let Some(entry) = view.leaf(index, &mut next) else {
                 self.element(view, index, scope);
@@ -247,29 +281,25 @@ impl<'a, V: Visitor> Walk<'a, V> {
                 return Ok(None);
             };
             let ordered = (index > 0 || *key >= *node.low)
-                && (scope.last.is_empty() || *scope.last < *key)
-                && node.high.is_none_or(|high| *key < *high);
+                && (last.is_empty() || precedes(last, &key))
+                && node.high.is_none_or(|high| precedes(&key, high));
             if !ordered {
                 self.order(view, index, scope);
                 return Ok(None);
             }
-            scope.last.clear();
-            scope.last.extend_from_slice(&key);
             let at = scope.at(view.page, entry.key.offset);
             match (scope.bucket, entry.flags) {
+                (Some(_), 0) => self.visitor.entry(&key, &entry.value, at, self.findings)?,
                 (None, BUCKET_FLAG) => self.bucket(&key, &entry.value, at)?,
                 (None, 0) => {
                     let name = printable(&key);
                     self.findings.add(Damage::NotABucket { name }, at.place());
                 }
-                (Some(_), 0) => self.visitor.entry(&key, &entry.value, at, self.findings)?,
                 (_, flags) => self
                     .findings
                     .add(Damage::ElementFlags { flags }, at.place()),
             }
-        }
-        if scope.bucket.is_some() {
-            self.visitor.data(&view.bytes(first, next - first))?;
+            *last = key;
         }
         Ok(Some(next))
     }

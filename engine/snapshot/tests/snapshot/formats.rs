@@ -2,7 +2,7 @@
 
 use runbook_snapshot::{Options, Report, Verdict, inspect_source};
 
-use crate::writer::{Kind, Writer, etcd, puts};
+use crate::writer::{Kind, Writer, etcd, puts, record, revision};
 
 fn read(file: &[u8]) -> Report {
     inspect_source(&file, &Options::default()).unwrap()
@@ -122,5 +122,30 @@ fn an_empty_store() {
         let report = read(&writer.build().snapshot());
         assert_eq!(report.verdict, Verdict::Valid);
         assert_eq!(report.database.unwrap().revision, 0);
+    }
+}
+
+#[test]
+fn more_keys_alive_than_are_held() {
+    let count = 120_000;
+    let mut keys = puts(count, b"v");
+    for again in [false, true] {
+        if again {
+            // Made once more without having been deleted: no etcd writes that, and none counts it twice.
+            for main in count + 3..2 * count + 3 {
+                let key = format!("key-{:06}", main - count);
+                keys.push((
+                    revision(main, 0),
+                    record(key.as_bytes(), main, main, 1, b"v"),
+                ));
+            }
+        }
+        // One is deleted; the last one made again is new.
+        let alive = count - 1 + i64::from(again);
+        let report = read(&Writer::new(etcd(keys.clone())).build().snapshot());
+        assert_eq!(report.verdict, Verdict::Valid);
+        let database = report.database.unwrap();
+        assert_eq!(database.total_key_36, alive as u64, "{again}");
+        assert_eq!(database.total_key, keys.len() as u64 + 11);
     }
 }
