@@ -43,6 +43,7 @@ pub fn real(
     let mut settings = Settings::new(connections, environment.control_dir());
     settings.become_passwords = passwords;
     settings.forks = args.forks;
+    settings.tools_file = Some(environment.state_dir.join("tools.json"));
     settings.members = members;
     settings.access = environment.access.clone();
     if args.ask_become_pass {

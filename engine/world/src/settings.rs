@@ -23,6 +23,9 @@ pub struct Settings {
     pub become_password: Option<SecretString>,
     /// Directory on the control host for control sockets; made with mode 0700. Keep it short: socket paths end at 108 bytes.
     pub control_state_dir: PathBuf,
+    /// File on the control host that remembers what hosts' etcd tools are and can do, so that the next command need not run them; a tool
+    /// whose file has changed is run again. None: nothing is remembered.
+    pub tools_file: Option<PathBuf>,
     /// Most hosts connected to at the same moment.
     pub forks: usize,
     /// Seconds for a connection, where a host has no setting of its own.
@@ -57,6 +60,7 @@ impl Settings {
             become_passwords: BTreeMap::new(),
             become_password: None,
             control_state_dir,
+            tools_file: None,
             forks: 50,
             connect_timeout_s: 10,
             probe_timeout_s: 30,

@@ -340,6 +340,50 @@ async fn tools_are_found_with_what_they_can_do() {
     }
 }
 
+/// The next command takes the word of the one before for a tool whose file is the same; where it is, only the host's word counts.
+#[tokio::test]
+async fn tools_are_remembered_until_their_file_changes() {
+    let mut lab = Lab::local();
+    let (file, dir) = (lab.path("tools.json"), lab.path("bin"));
+    std::fs::create_dir(&dir).unwrap();
+    let tool = format!("{dir}/etcd");
+    let install = |version: &str| {
+        std::fs::write(&tool, format!("#!/bin/sh\necho etcd Version: {version}\n")).unwrap();
+        std::process::Command::new("chmod")
+            .args(["755", &tool])
+            .status()
+            .unwrap();
+    };
+    install("3.5.1");
+    lab.with(|settings| settings.tools_file = Some(file.clone().into()));
+    let request = ProbeRequest {
+        tools: true,
+        bin_dirs: vec![dir],
+        ..ProbeRequest::default()
+    };
+    let found = async |lab: &Lab| {
+        let facts = lab.world.probe(&lab.host, &request).await.unwrap();
+        let tool = facts.tools.into_iter().find(|t| t.name == "etcd").unwrap();
+        (tool.version, tool.path)
+    };
+    assert_eq!(found(&lab).await, ("3.5.1".to_owned(), tool.clone()));
+    lab.with(|_| ());
+    let text = std::fs::read_to_string(&file).unwrap();
+    let altered = text.replace("\"3.5.1\"", "\"remembered\"").replace(
+        &format!("\"path\":\"{tool}\""),
+        "\"path\":\"/elsewhere/etcd\"",
+    );
+    assert!(altered.contains("/elsewhere/etcd"));
+    std::fs::write(&file, altered).unwrap();
+    lab.with(|_| ());
+    assert_eq!(found(&lab).await, ("remembered".to_owned(), tool.clone()));
+    install("3.5.16");
+    assert_eq!(found(&lab).await, ("3.5.16".to_owned(), tool.clone()));
+    std::fs::write(&file, "{ no JSON").unwrap();
+    lab.with(|_| ());
+    assert_eq!(found(&lab).await, ("3.5.16".to_owned(), tool));
+}
+
 #[tokio::test]
 async fn a_plain_process_runs_is_seen_and_stops() {
     let lab = Lab::local().locked("r1").await;

@@ -18,7 +18,7 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         Guard::SnapshotVerified { path, sha256 } => snapshot(path, sha256.clone()),
         Guard::DiskFree { hosts, path, .. } => disk(hosts, path.as_deref(), specs),
         Guard::SnapshotFits { members, path } => {
-            let mut needs = of_hosts(members, specs);
+            let mut needs = of_hosts_with(members, specs, tools_probe);
             needs.merge(snapshot(path, None));
             needs
         }
@@ -28,13 +28,17 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
             needs.merge(snapshot(path, None));
             needs
         }
-        Guard::AllStopped { members } => of_hosts_with(members, specs, running_probe),
-        Guard::DataDirEmpty { members }
-        | Guard::PortsFree { members }
-        | Guard::ToolsPresent { members, .. } => of_hosts(members, specs),
-        Guard::ClusterFormed { members }
-        | Guard::ClusterAbsent { members }
-        | Guard::QuorumLost { members } => {
+        Guard::AllStopped { members } | Guard::PortsFree { members } => {
+            of_hosts_with(members, specs, running_probe)
+        }
+        Guard::ToolsPresent { members, .. } => of_hosts_with(members, specs, tools_probe),
+        Guard::DataDirEmpty { members } => of_hosts(members, specs),
+        Guard::QuorumLost { members } => {
+            let mut needs = of_hosts_with(members, specs, running_probe);
+            needs.merge(of_members(members, specs, None));
+            needs
+        }
+        Guard::ClusterFormed { members } | Guard::ClusterAbsent { members } => {
             let mut needs = of_hosts(members, specs);
             needs.merge(of_members(members, specs, None));
             needs
@@ -70,6 +74,16 @@ fn running_probe(spec: &MemberSpec) -> ProbeRequest {
     ProbeRequest {
         ports: vec![spec.client_port, spec.peer_port],
         services: vec![service(spec)],
+        cluster: Some(spec.cluster.clone()),
+        ..ProbeRequest::default()
+    }
+}
+
+/// What a member's binaries are and can do.
+fn tools_probe(spec: &MemberSpec) -> ProbeRequest {
+    ProbeRequest {
+        tools: true,
+        bin_dirs: spec.bin_dir.iter().cloned().collect(),
         cluster: Some(spec.cluster.clone()),
         ..ProbeRequest::default()
     }

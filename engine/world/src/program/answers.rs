@@ -138,8 +138,14 @@ impl<'a> ProbeAnswers<'a> {
         let (name, file, path, can, said) = (next(), next(), next(), next(), next());
         let print = format!("{file} {path}");
         if !can.starts_with('f') {
-            if let Some(before) = known.get(name).filter(|(p, _)| *p == print) {
-                self.tools.insert(name.to_owned(), before.clone());
+            if let Some((_, before)) = known.get(name).filter(|(p, _)| *p == print) {
+                // Where it is the host says, whatever was remembered.
+                let tool = Tool {
+                    name: name.to_owned(),
+                    path: path.to_owned(),
+                    ..before.clone()
+                };
+                self.tools.insert(name.to_owned(), (print, tool));
             }
             return;
         }

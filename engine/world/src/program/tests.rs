@@ -30,7 +30,10 @@ fn a_probe_has_no_writing_statement() {
 #[test]
 fn of_files_renamed_together_each_is_told_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
-    let (aside, state) = (dir.path().join(".runbook-r1-h1.d"), dir.path().join("state"));
+    let (aside, state) = (
+        dir.path().join(".runbook-r1-h1.d"),
+        dir.path().join("state"),
+    );
     std::fs::create_dir(&aside).unwrap();
     std::fs::create_dir_all(state.join("runs/r1")).unwrap();
     let mut script = [

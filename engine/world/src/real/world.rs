@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use runbook_model::facts::HostError;
@@ -22,8 +23,31 @@ pub struct RealWorld {
 pub(super) struct Shared {
     pub settings: Arc<Settings>,
     links: BTreeMap<HostName, Arc<Link>>,
-    /// Tools found by earlier probes.
+    /// Tools found by earlier probes, of earlier commands too.
     pub known: Mutex<BTreeMap<HostName, Known>>,
+    /// As they were when this command began.
+    remembered: BTreeMap<HostName, Known>,
+}
+
+impl Drop for Shared {
+    /// What cannot be kept is found again by the next command.
+    fn drop(&mut self) {
+        let known = self.known.get_mut();
+        if let Some(file) = &self.settings.tools_file
+            && *known != self.remembered
+            && let Ok(text) = serde_json::to_vec(known)
+        {
+            let part = file.with_extension(format!("{}.part", std::process::id()));
+            let _ = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, file));
+        }
+    }
+}
+
+/// What an earlier command learnt; nothing where that cannot be read.
+fn remembered(file: Option<&PathBuf>) -> BTreeMap<HostName, Known> {
+    let text = file.and_then(|file| std::fs::read(file).ok());
+    text.and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default()
 }
 
 impl Shared {
@@ -58,10 +82,12 @@ impl RealWorld {
         };
         let links = settings.connections.iter().map(link).collect();
         let access = settings.access.clone();
+        let remembered = remembered(settings.tools_file.as_ref());
         let shared = Arc::new(Shared {
             settings,
             links,
-            known: Mutex::default(),
+            known: Mutex::new(remembered.clone()),
+            remembered,
         });
         let members = Arc::new(Members::new(Forwards::new(Arc::clone(&shared)), access));
         Self { shared, members }
