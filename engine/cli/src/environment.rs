@@ -13,6 +13,8 @@ pub struct Environment {
     pub runbook_path: Vec<PathBuf>,
     /// Where runs are kept: `$XDG_STATE_HOME/runbook`, or `~/.local/state/runbook`.
     pub state_dir: PathBuf,
+    /// HOME.
+    pub home: PathBuf,
     /// XDG_RUNTIME_DIR, or a directory of this user's under /tmp.
     pub runtime_dir: PathBuf,
     /// `user@host` of the operator, for locks and journals.
@@ -59,6 +61,7 @@ impl Environment {
                 .map(|p| std::env::split_paths(&p).collect())
                 .unwrap_or_default(),
             state_dir,
+            home,
             runtime_dir: var("XDG_RUNTIME_DIR").map_or_else(
                 || std::env::temp_dir().join(format!("runbook-{user}")),
                 PathBuf::from,

@@ -8,7 +8,7 @@ use runbook_inventory::Inventory;
 use runbook_model::event::{Event, Record};
 use runbook_model::host::{Connection, HostName, MemberSpec};
 use runbook_run::{Finished, RunError, StopSignal, stop_channel};
-use runbook_world::{RealWorld, Settings};
+use runbook_world::{RealWorld, Settings, preferred_cipher};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::args::{ConnectionArgs, Output};
@@ -43,6 +43,7 @@ pub fn real(
     let mut settings = Settings::new(connections, environment.control_dir());
     settings.become_passwords = passwords;
     settings.forks = args.forks;
+    settings.ciphers = preferred_cipher(&environment.home);
     settings.tools_file = Some(environment.state_dir.join("tools.json"));
     settings.members = members;
     settings.access = environment.access.clone();

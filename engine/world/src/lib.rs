@@ -14,4 +14,4 @@ mod transport;
 
 pub use real::RealWorld;
 pub use settings::Settings;
-pub use transport::BadConnection;
+pub use transport::{BadConnection, preferred_cipher};

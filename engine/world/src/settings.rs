@@ -23,6 +23,8 @@ pub struct Settings {
     pub become_password: Option<SecretString>,
     /// Directory on the control host for control sockets; made with mode 0700. Keep it short: socket paths end at 108 bytes.
     pub control_state_dir: PathBuf,
+    /// ssh's `Ciphers` where no argument of the connection chooses one; none: ssh's own choice. See [`crate::preferred_cipher`].
+    pub ciphers: Option<&'static str>,
     /// File on the control host that remembers what hosts' etcd tools are and can do, so that the next command need not run them; a tool
     /// whose file has changed is run again. None: nothing is remembered.
     pub tools_file: Option<PathBuf>,
@@ -60,6 +62,7 @@ impl Settings {
             become_passwords: BTreeMap::new(),
             become_password: None,
             control_state_dir,
+            ciphers: None,
             tools_file: None,
             forks: 50,
             connect_timeout_s: 10,

@@ -63,6 +63,21 @@ async fn one_connection_serves_probes_and_orders_and_the_next_command() {
     assert!(!socket_left, "the master has not ended");
 }
 
+/// An sshd that takes another one alone, and a connection that chooses its own, are reached all the same.
+#[tokio::test]
+async fn a_preferred_cipher_is_no_demand() {
+    let sshd = Sshd::start("Ciphers aes256-ctr");
+    let mut own = sshd.connection(sshd.port);
+    own.ssh_args
+        .extend(["-o".to_owned(), "Ciphers=aes256-ctr".to_owned()]);
+    for connection in [sshd.connection(sshd.port), own] {
+        let mut lab = Lab::of(connection);
+        lab.with(|settings| settings.ciphers = Some("^aes128-gcm@openssh.com"));
+        let facts = lab.world.probe(&lab.host, &ProbeRequest::default()).await;
+        assert!(!facts.unwrap().boot_id.is_empty());
+    }
+}
+
 #[tokio::test]
 async fn noise_around_the_answer_does_no_harm() {
     let noise = "ForceCommand printf '\\033[2JWelcome!\\n'; echo to stderr >&2; eval \"$SSH_ORIGINAL_COMMAND\"; echo bye";

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::cipher::chooses_cipher;
 use super::classify::{Cause, classify};
 use super::command::BadConnection;
 use crate::settings::Settings;
@@ -228,6 +229,11 @@ fn ssh_command(
         format!("ConnectTimeout={limit_s}"),
     ] {
         ssh.args(["-o", &option]);
+    }
+    if let Some(ciphers) = settings.ciphers
+        && !chooses_cipher(&connection.ssh_args)
+    {
+        ssh.args(["-o", &format!("Ciphers={ciphers}")]);
     }
     if let Some(port) = connection.port {
         ssh.args(["-p", &port.to_string()]);
