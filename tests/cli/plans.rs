@@ -152,6 +152,19 @@ fn a_saved_plan_is_carried_out_once_and_says_by_whom() {
     review.stale(&["used before", &run, "runbook show", "a plan is used once"]);
 }
 
+/// What stands in the ticket names the file's own digest, so that approving the page approves the file.
+#[test]
+fn a_page_of_a_saved_plan_is_bound_to_its_digest() {
+    let review = Review::new();
+    for format in ["markdown", "html"] {
+        let said = review.save("a.plan", &["--format", format]);
+        let command = format!("runbook exec a.plan --digest {}", review.digest());
+        assert_eq!(said.code, 0, "{}", said.err);
+        assert!(said.out.contains(&command), "{}", said.out);
+        assert!(said.err.contains(&command), "{}", said.err);
+    }
+}
+
 #[test]
 fn hosts_know_a_plan_that_was_used_from_another_machine() {
     // A program of which nobody knows what it changes: no fact tells that it ran.
