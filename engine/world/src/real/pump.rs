@@ -20,10 +20,10 @@ const LOOK: Timespec = Timespec {
 };
 
 /// Sends a file from `begin` up to `end` into a pipe that does not block, and tells how far it is. The kernel moves the bytes: copying them through this process costs
-/// a tenth of all that sending takes. A file that is shorter by now ends early; whoever receives it notices. Dropped, it stops soon.
+/// a tenth of all that sending takes. Dropped, it stops soon.
 ///
 /// # Errors
-/// The file cannot be read, or nobody reads the input any more.
+/// The file cannot be read or ends before `end`, or nobody reads the input any more.
 pub(super) async fn pump(
     file: File,
     range: (u64, u64),
@@ -75,7 +75,7 @@ impl Pump {
                 self.copy(at, left)
             };
             match moved {
-                Ok(0) => return Ok(()),
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(moved) => {
                     at += moved as u64;
                     told(at);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_is_gone_is_an_error_and_a_shorter_file_is_none() {
+    async fn a_reader_that_is_gone_and_a_file_that_became_shorter_are_errors() {
         let (file, bytes) = noise();
         let (mut child, input) = sink();
         child.kill().await.unwrap();
@@ -188,13 +188,12 @@ mod tests {
         assert_eq!(sent.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         let (_child, input) = sink();
         let longer = (0, bytes.len() as u64 + 9);
-        pump(
+        let sent = pump(
             file.reopen().unwrap(),
             longer,
             input.as_fd().try_clone_to_owned().unwrap(),
             |_| {},
-        )
-        .await
-        .unwrap();
+        );
+        assert_eq!(sent.await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -146,7 +146,15 @@ impl Work<'_> {
             };
             match answer {
                 Some(Answer::Want { offset, prefix }) if open => {
-                    open = self.stream(source, offset, prefix, input).await.is_ok();
+                    match self.stream(source, offset, prefix, input).await {
+                        Ok(()) => {}
+                        // The host would wait for the rest for ever.
+                        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                            let why = format!("`{}` became shorter while it was sent", source.path);
+                            return Followed::Lost(why);
+                        }
+                        Err(_) => open = false,
+                    }
                 }
                 Some(_) => {}
                 None => break,
