@@ -384,6 +384,45 @@ async fn tools_are_remembered_until_their_file_changes() {
     assert_eq!(found(&lab).await, ("3.5.16".to_owned(), tool));
 }
 
+/// etcdctl is not asked beside an etcdutl that restores. Of what was not asked nothing is remembered: alone, it is.
+#[tokio::test]
+async fn a_tool_that_was_not_asked_is_asked_when_it_is_needed() {
+    let mut lab = Lab::local();
+    let (file, dir, ran) = (lab.path("tools.json"), lab.path("bin"), lab.path("ran"));
+    std::fs::create_dir(&dir).unwrap();
+    for tool in ["etcdutl", "etcdctl"] {
+        let path = format!("{dir}/{tool}");
+        let text = format!(
+            "#!/bin/sh\necho {tool} >>{ran}\necho --initial-cluster-token --bump-revision --mark-compacted\n"
+        );
+        std::fs::write(&path, text).unwrap();
+        let made = std::process::Command::new("chmod")
+            .args(["755", &path])
+            .status();
+        assert!(made.unwrap().success());
+    }
+    lab.with(|settings| settings.tools_file = Some(file.into()));
+    let request = ProbeRequest {
+        tools: true,
+        bin_dirs: vec![dir.clone()],
+        ..ProbeRequest::default()
+    };
+    let restores = async |lab: &Lab| {
+        let facts = lab.world.probe(&lab.host, &request).await.unwrap();
+        let able = facts.tools.into_iter().filter(|t| t.can_restore);
+        able.map(|t| t.path).collect::<Vec<_>>()
+    };
+    for _ in 0..2 {
+        assert_eq!(restores(&lab).await, [format!("{dir}/etcdutl")]);
+        // The old world remembers as it goes, which is after the new one has begun; the one after that knows.
+        lab.with(|_| ());
+        lab.with(|_| ());
+    }
+    assert_eq!(std::fs::read_to_string(&ran).unwrap(), "etcdutl\n");
+    std::fs::remove_file(format!("{dir}/etcdutl")).unwrap();
+    assert_eq!(restores(&lab).await, [format!("{dir}/etcdctl")]);
+}
+
 #[tokio::test]
 async fn a_plain_process_runs_is_seen_and_stops() {
     let lab = Lab::local().locked("r1").await;

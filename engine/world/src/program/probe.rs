@@ -6,7 +6,7 @@ use runbook_model::facts::{ProbeRequest, ServiceQuery};
 use runbook_model::host::ServiceManager;
 
 use super::names::{name, path};
-use super::{Context, PRELUDE, whole};
+use super::{Context, Known, PRELUDE, whole};
 use crate::quote::{NulByte, word, words};
 
 const PROBE: &str = include_str!("sh/probe.sh");
@@ -36,7 +36,7 @@ pub(super) const TOOLS: [&str; 3] = ["etcd", "etcdctl", "etcdutl"];
 pub fn probe(
     context: &Context<'_>,
     request: &ProbeRequest,
-    known: &BTreeMap<String, String>,
+    known: &Known,
 ) -> Result<String, NulByte> {
     let mut calls = String::from("base\n");
     if request.tools {
@@ -79,14 +79,16 @@ pub fn probe(
     )))
 }
 
-fn tools(request: &ProbeRequest, known: &BTreeMap<String, String>) -> Result<String, NulByte> {
+fn tools(request: &ProbeRequest, known: &Known) -> Result<String, NulByte> {
     let named = request.bin_dirs.iter().filter_map(|d| path(d).ok());
     let dirs: Vec<String> = named.chain(PATH_DIRS.map(str::to_owned)).collect();
     let dirs = words(dirs)?;
-    let before = |tool: &str| word(known.get(tool).map_or("", String::as_str));
+    let before = |tool: &str| word(known.get(tool).map_or("", |(print, _)| print));
     let (etcd, etcdutl, etcdctl) = (before("etcd")?, before("etcdutl")?, before("etcdctl")?);
+    let able = known.get("etcdutl").is_some_and(|(_, t)| t.can_restore);
+    let able = if able { "yes" } else { "''" };
     Ok(format!(
-        "server_tool {etcd} {dirs} &\nrestore_tools {etcdutl} {etcdctl} {dirs} &\nwait\n"
+        "server_tool {etcd} {dirs} &\nrestore_tools {etcdutl} {etcdctl} {able} {dirs} &\nwait\n"
     ))
 }
 

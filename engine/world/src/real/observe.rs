@@ -90,12 +90,8 @@ impl RealWorld {
             host: host.as_str(),
             run: "",
         };
-        let prints = known
-            .iter()
-            .map(|(tool, (print, _))| (tool.clone(), print.clone()))
-            .collect();
         let program =
-            program::probe(&context, request, &prints).map_err(|e| garbled(e.to_string()))?;
+            program::probe(&context, request, &known).map_err(|e| garbled(e.to_string()))?;
         // The connection is made before the clock is compared.
         link.connect().await?;
         let began_ms = now_ms();

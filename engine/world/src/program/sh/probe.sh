@@ -139,20 +139,24 @@ server_tool() {
   if [ "$print $at" = "$known" ]; then tell_tool '' ''; else tell_tool f "$("$at" --version 2>/dev/null </dev/null)"; fi
 }
 
-# restore_tools KNOWN-ETCDUTL KNOWN-ETCDCTL DIR...: running one takes a while, so etcdctl is not asked where etcdutl restores, and only one
-# that cannot bump revisions is asked for its version.
+# restore_tools KNOWN-ETCDUTL KNOWN-ETCDCTL ABLE DIR...: running one takes a while, so etcdctl is not asked where etcdutl restores, and only
+# one that cannot bump revisions is asked for its version. ABLE: the etcdutl that is known restores.
 restore_tools() {
-  known_etcdutl=$1 known_etcdctl=$2 able=
-  shift 2
+  known_etcdutl=$1 known_etcdctl=$2 known_able=$3 able=
+  shift 3
   for tool in etcdutl etcdctl; do
     find_tool "$tool" "$@" || continue
     eval "known=\$known_$tool"
     if [ "$print $at" = "$known" ]; then
+      [ "$tool" != etcdutl ] || able=$known_able
       tell_tool '' ''
       continue
     fi
     can=f version=
-    if [ -z "$able" ]; then
+    if [ -n "$able" ]; then
+      # Nothing was learnt that could be remembered: no file has this print.
+      print=unasked
+    else
       usage=$(ETCDCTL_API=3 "$at" snapshot restore --help 2>&1 </dev/null)
       case $usage in *--initial-cluster-token*) can=${can}r able=1 ;; esac
       case $usage in *--bump-revision*--mark-compacted*) can=${can}b ;; *) version=$(ETCDCTL_API=3 "$at" version 2>/dev/null </dev/null) ;; esac
@@ -217,12 +221,12 @@ etcds() {
     # Another user's links cannot be read.
     case $theirs in "$mine") ;; mnt:*) continue ;; esac
     # Only the words that tell the data dir: the rest may hold secrets. One that ended meanwhile has none.
-    words=$(tr '\0\n' '\n ' <"$dir/cmdline" 2>/dev/null | head -c 65536)
+    words=$(tr '\0\n' '\n ' 2>/dev/null <"$dir/cmdline" | head -c 65536)
     # One that only tells its version (another probe asks for it) holds no data.
     case $NL$words$NL in "$NL$NL" | *"$NL--version$NL"*) continue ;; esac
     flag=
     case $NL$words in *"$NL--data-dir"* | *"$NL-data-dir"*) flag=$(printf '%s\n' "$words" | grep -A1 -e '^--\{0,1\}data-dir' | head -n 2) ;; esac
-    set_to=$(tr '\0\n' '\n ' <"$dir/environ" 2>/dev/null | sed -n 's/^ETCD_DATA_DIR=//p')
+    set_to=$(tr '\0\n' '\n ' 2>/dev/null <"$dir/environ" | sed -n 's/^ETCD_DATA_DIR=//p')
     frame etcd "${dir#/proc/}"
     printf '%s\n=\n%s\n=\n%s\n' "$flag" "$set_to" "$cwd"
   done
