@@ -20,6 +20,10 @@ pub enum Function {
     Gone,
     /// `best(TARGET)`
     Best,
+    /// `listed(TARGET)`
+    Listed,
+    /// `unlisted(TARGET)`
+    Unlisted,
     /// `snapshot.inspect(PATH)`
     SnapshotInspect,
 }
@@ -121,6 +125,20 @@ pub static FUNCTIONS: &[FunctionRow] = &[
         false,
         "one member: serving, furthest ahead, not the leader where another will do",
         "step \"Save the snapshot\" on best(members) { ... }",
+    ),
+    of_target(
+        Function::Listed,
+        "listed",
+        true,
+        "the hosts whose members the cluster lists, when the run begins",
+        "target formed = listed(members) expect any",
+    ),
+    of_target(
+        Function::Unlisted,
+        "unlisted",
+        true,
+        "the hosts whose members the cluster does not list, when the run begins; none where no member tells",
+        "target newcomers = unlisted(members) expect any",
     ),
     FunctionRow {
         function: Function::SnapshotInspect,

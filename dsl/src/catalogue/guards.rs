@@ -46,6 +46,12 @@ pub enum GuardName {
     RevisionAtLeast,
     /// `certs-valid(members, duration)`
     CertsValid,
+    /// `membership-settled(members)`
+    MembershipSettled,
+    /// `removal-safe(members, leaving)`
+    RemovalSafe,
+    /// `inventory-matches(members)`
+    InventoryMatches,
     /// `writable(members)`: the run writes a key, reads it back everywhere, deletes it
     Writable,
 }
@@ -91,6 +97,11 @@ const TOOLS: &[Argument] = &[
 ];
 const REVISION: &[Argument] = &[MEMBERS_ARG, at("revision", INT, "lowest revision")];
 const CERTIFICATES: &[Argument] = &[MEMBERS_ARG, at("within", DURATION, "how long from now")];
+
+const REMOVAL: &[Argument] = &[
+    MEMBERS_ARG,
+    at("leaving", ArgumentType::Target, "those to be removed"),
+];
 
 const fn row(
     guard: GuardName,
@@ -249,6 +260,27 @@ pub static GUARDS: &[GuardRow] = &[
         CERTIFICATES,
         "the certificates on the hosts stay valid for this long",
         "require certs-valid(members, 720h)",
+    ),
+    row(
+        GuardName::MembershipSettled,
+        "membership-settled",
+        MEMBERS,
+        "every member that the cluster lists is a started voter known to the inventory, serves, agrees and keeps up; no alarm, no learner left over",
+        "require membership-settled(members)",
+    ),
+    row(
+        GuardName::RemovalSafe,
+        "removal-safe",
+        REMOVAL,
+        "removing the leaving members, one after the other, leaves quorum among those that stay each time",
+        "require removal-safe(members, leaving)",
+    ),
+    row(
+        GuardName::InventoryMatches,
+        "inventory-matches",
+        MEMBERS,
+        "the cluster's members are those of the inventory, no more and no fewer",
+        "require inventory-matches(members)",
     ),
     row(
         GuardName::Writable,

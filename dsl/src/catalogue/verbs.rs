@@ -1,6 +1,6 @@
 //! Verbs: what each takes, does to the cluster, needs, and how it is undone.
 
-use super::args::{INT, PATH, TEXT, after, at, maybe};
+use super::args::{BYTES, INT, PATH, TEXT, after, at, maybe};
 use super::{Argument, ArgumentType};
 
 /// A verb of the language.
@@ -34,6 +34,22 @@ pub enum Verb {
     Restore,
     /// `save-snapshot to PATH`
     SaveSnapshot,
+    /// `add-member as learner|voter`
+    AddMember,
+    /// `promote-member lag N`
+    PromoteMember,
+    /// `remove-member of TARGET`
+    RemoveMember,
+    /// `update-member`
+    UpdateMember,
+    /// `move-leader`
+    MoveLeader,
+    /// `compact keep N`
+    Compact,
+    /// `defragment above BYTES`
+    Defragment,
+    /// `disarm nospace`
+    Disarm,
     /// `shell TEXT creates PATH | check TEXT | changes nothing`
     Shell,
 }
@@ -53,6 +69,22 @@ pub enum Effect {
     SetsDataAside,
     /// A data dir is replaced.
     ReplacesData,
+    /// A member is listed that was not.
+    AddsMember,
+    /// A learner gets a vote.
+    AddsVoter,
+    /// A member is listed no longer.
+    RemovesMember,
+    /// Members call a member by another URL.
+    RenamesPeer,
+    /// Another member leads.
+    MovesLeader,
+    /// Old revisions can no longer be read.
+    DropsHistory,
+    /// A member answers nothing for a while.
+    PausesMember,
+    /// A member takes writes again.
+    ClearsAlarm,
     /// Files appear on the control host.
     WritesControlHost,
     /// Nothing is known.
@@ -286,6 +318,107 @@ pub static VERBS: &[VerbRow] = &[
         undo: None,
         doc: "a snapshot of the step's one member, verified, stands on this machine with a manifest beside it",
         example: "save-snapshot to to",
+    },
+    VerbRow {
+        verb: Verb::AddMember,
+        name: "add-member",
+        arguments: &[after(
+            "as",
+            "kind",
+            ArgumentType::Word(&["learner", "voter"]),
+            "`learner` has no vote until it is promoted; `voter` counts against quorum at once",
+        )],
+        effects: &[Effect::AddsMember],
+        undo: Some("the member is removed again, found by its peer URL"),
+        doc: "the host's member is listed by the cluster; its process is started by a `service` after it",
+        example: "add-member as learner",
+    },
+    VerbRow {
+        verb: Verb::PromoteMember,
+        name: "promote-member",
+        arguments: &[maybe(after(
+            "lag",
+            "lag",
+            INT,
+            "raft entries that it may be behind, 1_000 by default",
+        ))],
+        effects: &[Effect::AddsVoter],
+        undo: Some("nothing of its own: the undo of `add-member` removes the member"),
+        doc: "the host's learner has a vote, once it keeps up with the leader by an absolute bound",
+        example: "promote-member lag 100",
+    },
+    VerbRow {
+        verb: Verb::RemoveMember,
+        name: "remove-member",
+        arguments: &[maybe(after(
+            "of",
+            "of",
+            ArgumentType::Target,
+            "hosts whose members are removed, one after the other: dead ones are removed by a step on a living host; the step's own host where left out",
+        ))],
+        effects: &[Effect::RemovesMember],
+        undo: None,
+        doc: "a member is listed no longer; its process is stopped by a `service` after it",
+        example: "remove-member of dead",
+    },
+    VerbRow {
+        verb: Verb::UpdateMember,
+        name: "update-member",
+        arguments: &[],
+        effects: &[Effect::RenamesPeer],
+        undo: Some("the member gets its former peer URLs back"),
+        doc: "the cluster lists the host's member under the peer URL that the inventory says",
+        example: "update-member",
+    },
+    VerbRow {
+        verb: Verb::MoveLeader,
+        name: "move-leader",
+        arguments: &[],
+        effects: &[Effect::MovesLeader],
+        undo: Some("nothing to undo: any voter may lead"),
+        doc: "another voter leads, the one that is furthest ahead; nothing is done where the host's member does not lead",
+        example: "move-leader",
+    },
+    VerbRow {
+        verb: Verb::Compact,
+        name: "compact",
+        arguments: &[after(
+            "keep",
+            "keep",
+            INT,
+            "newest revisions whose history stays readable, at least 1",
+        )],
+        effects: &[Effect::DropsHistory],
+        undo: None,
+        doc: "history older than the newest revisions is dropped, in the whole cluster; under Kubernetes the API server does this",
+        example: "compact keep 10_000",
+    },
+    VerbRow {
+        verb: Verb::Defragment,
+        name: "defragment",
+        arguments: &[maybe(after(
+            "above",
+            "above",
+            BYTES,
+            "left out where less would be freed",
+        ))],
+        effects: &[Effect::PausesMember],
+        undo: Some("nothing to undo: the keys are the same"),
+        doc: "the host's member rewrites its file without what is free in it, and answers nothing meanwhile",
+        example: "defragment above 64MiB",
+    },
+    VerbRow {
+        verb: Verb::Disarm,
+        name: "disarm",
+        arguments: &[at(
+            "alarm",
+            ArgumentType::Word(&["nospace"]),
+            "the alarm; CORRUPT is never disarmed",
+        )],
+        effects: &[Effect::ClearsAlarm],
+        undo: None,
+        doc: "the NOSPACE alarm of the host's member is taken back",
+        example: "disarm nospace",
     },
     VerbRow {
         verb: Verb::Shell,

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::ClusterChange;
 use crate::facts::DataDirOrigin;
 use crate::host::{HostName, ServiceManager};
 
@@ -177,6 +178,15 @@ pub enum Action {
         member: HostName,
         /// Path on the control host; `.part` until complete.
         dest: String,
+    },
+    /// The cluster is changed through etcd's own API.
+    ChangeCluster {
+        /// What is changed.
+        change: ClusterChange,
+        /// Hexadecimal: the change is refused by any other cluster; none where it was not known when planned.
+        cluster_id: Option<String>,
+        /// Members to call, in this order; the first that can answers for the cluster.
+        through: Vec<HostName>,
     },
     /// A command that the language did not foresee.
     Shell {

@@ -4,6 +4,7 @@
 //! Must not know: files, clocks, processes, networks, the language's syntax.
 
 pub mod action;
+pub mod change;
 pub mod cluster;
 pub mod event;
 pub mod facts;

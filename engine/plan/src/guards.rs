@@ -200,6 +200,12 @@ impl Arguments<'_> {
             GuardName::ClusterFormed => Guard::ClusterFormed { members },
             GuardName::ClusterAbsent => Guard::ClusterAbsent { members },
             GuardName::AnyServing => Guard::AnyServing { members },
+            GuardName::MembershipSettled => Guard::MembershipSettled { members },
+            GuardName::RemovalSafe => Guard::RemovalSafe {
+                members,
+                leaving: self.hosts("leaving")?,
+            },
+            GuardName::InventoryMatches => Guard::InventoryMatches { members },
             GuardName::Writable => Guard::Writable { members },
         })
     }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use runbook_model::cluster::{MemberProbe, MemberStatus};
+use runbook_model::guard::listed;
 use runbook_model::host::HostName;
 use runbook_model::view::View;
 
@@ -13,7 +14,10 @@ pub(crate) fn is_choice(name: &str) -> bool {
 
 /// Whether the choice depends on what was observed.
 pub(crate) fn looks_at_view(name: &str) -> bool {
-    matches!(name, "leader" | "followers" | "gone" | "best")
+    matches!(
+        name,
+        "leader" | "followers" | "gone" | "best" | "listed" | "unlisted"
+    )
 }
 
 /// The hosts that a function chooses; before the probe all that it may choose. None for a name that is no choice.
@@ -44,6 +48,15 @@ pub(crate) fn choose(
         "gone" => hosts
             .into_iter()
             .filter(|h| matches!(view.hosts.get(h), Some(Err(_))))
+            .collect(),
+        "listed" => hosts
+            .into_iter()
+            .filter(|h| listed(h, view).is_some())
+            .collect(),
+        "unlisted" if view.cluster.membership().is_none() => Vec::new(),
+        "unlisted" => hosts
+            .into_iter()
+            .filter(|h| listed(h, view).is_none())
             .collect(),
         _ => best(&hosts, view).into_iter().collect(),
     })

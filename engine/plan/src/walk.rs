@@ -62,6 +62,7 @@ pub(crate) fn member_targets(runbook: &CheckedRunbook) -> Vec<&Node<Expr>> {
         if step.leader_last || step.calls.iter().any(speaks) {
             out.push(&step.on);
         }
+        out.extend(step.calls.iter().filter_map(|c| c.arguments.get("of")));
     }
     out
 }

@@ -1,6 +1,7 @@
 //! Evaluation: a guard and a view in, a verdict out. One function a guard; nothing here asks anybody.
 
 use super::members::{self, list};
+use super::membership;
 use super::needs::disk_path;
 use super::{Guard, Verdict};
 use crate::facts::{HostFacts, ServiceFacts};
@@ -44,6 +45,9 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
         Guard::CertsValid { members, within_s } => {
             members::certificates_valid(members, *within_s, view)
         }
+        Guard::MembershipSettled { .. } => membership::settled(view),
+        Guard::RemovalSafe { members, leaving } => membership::removal_safe(members, leaving, view),
+        Guard::InventoryMatches { members } => membership::inventory_matches(members, view),
         Guard::Writable { .. } => match &view.written {
             None => unknown("nothing was written yet"),
             Some(Ok(seen)) => holds(seen),

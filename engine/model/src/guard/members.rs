@@ -32,7 +32,7 @@ pub(super) fn list(items: &[String]) -> String {
 }
 
 /// Why a member that did not answer did not; dead only where something on a reached host says so.
-fn silent(host: &HostName, view: &View) -> Finding {
+pub(super) fn silent(host: &HostName, view: &View) -> Finding {
     match view.cluster.members.get(host) {
         Some(MemberProbe::Silent {
             cause: SilentCause::Refused,

@@ -2,11 +2,13 @@
 
 mod evaluate;
 mod members;
+mod membership;
 mod needs;
 
 use serde::{Deserialize, Serialize};
 
 pub use evaluate::evaluate;
+pub use membership::listed;
 pub use needs::{MEMBER_TIMEOUT_MS, member_probe, needs};
 
 use crate::host::HostName;
@@ -133,6 +135,23 @@ pub enum Guard {
         members: Vec<HostName>,
         /// Seconds.
         within_s: u64,
+    },
+    /// Every member that the cluster lists is a started voter that serves, agrees and keeps up; no alarm, no learner left over.
+    MembershipSettled {
+        /// All members that the inventory knows.
+        members: Vec<HostName>,
+    },
+    /// Removing these members one after the other leaves quorum each time.
+    RemovalSafe {
+        /// All members.
+        members: Vec<HostName>,
+        /// Those about to be removed.
+        leaving: Vec<HostName>,
+    },
+    /// The cluster lists exactly these members.
+    InventoryMatches {
+        /// Members.
+        members: Vec<HostName>,
     },
     /// A key written through any member reads back through every other.
     Writable {

@@ -7,7 +7,7 @@ use runbook_model::plan::Change;
 use serde_json::Value as Json;
 
 use super::file::put;
-use super::{Call, Draft, Site, Work, data, with_content};
+use super::{Call, Draft, Site, Work, cluster, data, with_content};
 use crate::error::{Fault, Outcome, shown};
 use crate::{context, envfile, files, member, paths, template};
 
@@ -37,6 +37,12 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
     let state = call.known("state")?;
     let mut given = context::of(site)?;
     let token = token(site, spec, &state);
+    if state == "existing"
+        && let Some(members) = cluster::initial_cluster(site)
+    {
+        let members = Json::from(members);
+        given.values.insert("initial_cluster".to_owned(), members);
+    }
     given.values.insert("state".to_owned(), Json::from(state));
     given.values.insert("token".to_owned(), Json::from(token));
     let text = template::find(call.run.checked, template::CONFIG)?;

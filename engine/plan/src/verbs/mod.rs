@@ -1,6 +1,7 @@
 //! Verbs to actions: one row a verb, one file a family. A row says what must be seen of a host, and what the verb does there.
 
 mod certificates;
+mod cluster;
 mod configure;
 mod data;
 mod file;
@@ -59,6 +60,14 @@ pub(crate) fn row(verb: Verb) -> Row {
         Verb::Archive => (data::needs, data::archive, true),
         Verb::Restore => (data::needs, data::restore, true),
         Verb::SaveSnapshot => (nothing, snapshot::save, true),
+        Verb::AddMember => (nothing, cluster::add, true),
+        Verb::PromoteMember => (nothing, cluster::promote, true),
+        Verb::RemoveMember => (nothing, cluster::remove, true),
+        Verb::UpdateMember => (nothing, cluster::update, true),
+        Verb::MoveLeader => (nothing, cluster::move_leader, true),
+        Verb::Compact => (nothing, cluster::compact, true),
+        Verb::Defragment => (nothing, cluster::defragment, true),
+        Verb::Disarm => (nothing, cluster::disarm, true),
         Verb::Shell => (shell::needs, shell::work, false),
     };
     Row {

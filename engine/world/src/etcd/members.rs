@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use runbook_model::change::ClusterChange;
 use runbook_model::cluster::{MemberProbe, MemberQuery, SilentCause};
 use runbook_model::host::MemberSpec;
 
 use super::access::{Access, AccessError, AccessFiles};
+use super::cluster::{ChangeError, Cluster, carry_out};
 use super::error::Silence;
 use super::probe::member_probe;
 use super::route::{Forward, Routes};
@@ -80,6 +82,20 @@ impl<F: Forward> Members<F> {
     ) -> Result<Saved, SaveError> {
         let access = self.access(spec)?;
         save_snapshot(&self.routes, spec, &access, destination, progress).await
+    }
+}
+
+impl<F: Forward> Members<F> {
+    /// Carries out a change of the cluster; false: it was so already.
+    ///
+    /// # Errors
+    /// Why it was not made, or is not known to be.
+    pub async fn change(
+        &self,
+        cluster: Cluster<'_>,
+        change: &ClusterChange,
+    ) -> Result<bool, ChangeError> {
+        carry_out(self, cluster, change).await
     }
 }
 

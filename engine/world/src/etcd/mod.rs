@@ -5,6 +5,7 @@
 
 mod access;
 mod change;
+mod cluster;
 mod connection;
 mod error;
 mod manifest;
@@ -19,6 +20,7 @@ mod watched;
 mod write_probe;
 
 pub use access::{Access, AccessError, AccessFiles};
+pub use cluster::{ChangeError, Cluster};
 pub use connection::Connection;
 pub use error::{CallError, Silence};
 pub use manifest::Manifest;

@@ -39,9 +39,7 @@ pub fn parts(actions: &[Action]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for (at, action) in actions.iter().enumerate() {
         match (action, parts.last_mut()) {
-            (Action::IssueCertificates { .. } | Action::SaveSnapshot { .. }, _) => {
-                parts.push(Part::Control(at))
-            }
+            (action, _) if is_control(action) => parts.push(Part::Control(at)),
             (Action::Upload { .. }, Some(Part::Uploads(range))) => range.end = at + 1,
             (Action::Upload { .. }, Some(part)) if only_directories(part, actions) => {
                 if let Part::Detached(range) = part {
@@ -54,6 +52,16 @@ pub fn parts(actions: &[Action]) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Work that no program on the host does.
+const fn is_control(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::IssueCertificates { .. }
+            | Action::SaveSnapshot { .. }
+            | Action::ChangeCluster { .. }
+    )
 }
 
 /// Making a directory for files is no reason for a round trip of its own.
@@ -72,7 +80,7 @@ fn only_directories(part: &Part, actions: &[Action]) -> bool {
 pub fn check(actions: &[Action]) -> Result<(), (usize, BadValue)> {
     for (at, action) in actions.iter().enumerate() {
         let checked = match action {
-            Action::IssueCertificates { .. } | Action::SaveSnapshot { .. } => Ok(()),
+            action if is_control(action) => Ok(()),
             Action::Upload { dest, access, .. } => path(dest)
                 .and_then(|_| access_words(access, "644"))
                 .map(|_| ()),
@@ -215,7 +223,10 @@ fn compile(action: &Action) -> Result<(Vec<&'static str>, String), BadValue> {
             shell(script, env, creates.as_deref(), *read_only)?,
         ),
         // INVARIANT: `parts` gives these to the other two ways.
-        Action::Upload { .. } | Action::IssueCertificates { .. } | Action::SaveSnapshot { .. } => {
+        Action::Upload { .. }
+        | Action::IssueCertificates { .. }
+        | Action::SaveSnapshot { .. }
+        | Action::ChangeCluster { .. } => {
             unreachable!("not an action of a detached program")
         }
     })

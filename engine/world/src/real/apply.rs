@@ -97,7 +97,7 @@ impl Work<'_> {
             let part_outcomes = match part {
                 Part::Detached(range) => self.detached(&key, range).await,
                 Part::Uploads(range) => self.uploads(&key, range).await,
-                Part::Control(at) => Ok(vec![self.control(&actions[at]).await]),
+                Part::Control(at) => self.control(at).await.map(|outcome| vec![outcome]),
             };
             match part_outcomes {
                 Ok(more) => outcomes.extend(more),

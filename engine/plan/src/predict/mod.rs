@@ -1,5 +1,7 @@
 //! The view as it will be: each action applied to what is known, so that later steps are planned on what they will find.
 
+mod change;
+
 use std::collections::BTreeMap;
 
 use runbook_model::action::{Access, Action, ServiceState};
@@ -48,6 +50,10 @@ impl Prediction {
         if let Action::SaveSnapshot { dest, .. } = action {
             // What will stand there is read by the run.
             self.view.snapshots.remove(dest);
+            return;
+        }
+        if let Action::ChangeCluster { change, .. } = action {
+            self.change(change);
             return;
         }
         if let Action::Service {
@@ -143,6 +149,9 @@ impl Prediction {
         data.exists = true;
         data.has_member = true;
         data.empty = false;
+        if status.is_some() {
+            self.named(spec);
+        }
         let probe = match status {
             Some(status) => MemberProbe::Serving(Box::new(status)),
             None => MemberProbe::Silent {
@@ -182,7 +191,7 @@ impl Prediction {
         }
         let config = facts.files.get(&spec.config)?.content.as_deref()?;
         if envfile::get(config, "ETCD_INITIAL_CLUSTER_STATE").as_deref() != Some("new") {
-            return None;
+            return self.joined(spec, version);
         }
         let token = envfile::get(config, "ETCD_INITIAL_CLUSTER_TOKEN")?;
         let initial = envfile::get(config, "ETCD_INITIAL_CLUSTER")?;
@@ -225,7 +234,8 @@ impl Prediction {
                 if let Some(MemberProbe::Serving(status)) = self.view.cluster.members.get_mut(host)
                 {
                     status.leader = leader;
-                    if leader != 0 {
+                    // A learner does not tell the list.
+                    if leader != 0 && !status.is_learner {
                         status.members = Some(listed.clone());
                     }
                 }
