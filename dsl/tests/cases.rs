@@ -4,49 +4,56 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod common;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use common::{Beside, check_as};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use runbook_dsl::checked::SourceText;
 use runbook_dsl::codes::{CODES, Code};
-use runbook_dsl::{Diagnostic, LoadError, Loader, check};
+use runbook_dsl::{Diagnostic, check};
 
-struct Folder(PathBuf);
+/// A runbook with what is said of it: a folder of tests/cases, or a file of the other two with a text beside it.
+struct Case {
+    runbook: PathBuf,
+    expected: PathBuf,
+}
 
-impl Loader for Folder {
-    fn template(&self, name: &str) -> Result<SourceText, LoadError> {
-        match std::fs::read_to_string(self.0.join(name)) {
-            Ok(text) => Ok(SourceText {
-                name: name.to_owned(),
-                text,
-            }),
-            Err(_) => Err(LoadError::NotFound {
-                looked_in: vec!["templates".to_owned(), "embedded".to_owned()],
-            }),
-        }
+impl Case {
+    fn name(&self) -> String {
+        self.runbook.display().to_string()
     }
 }
 
-fn cases() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(root)
-        .unwrap()
+fn cases() -> Vec<Case> {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let entries = |folder: &str| std::fs::read_dir(tests.join(folder)).unwrap();
+    let mut paths: Vec<PathBuf> = ["cases", "breaks", "seed"]
+        .into_iter()
+        .flat_map(entries)
         .map(|e| e.unwrap().path())
         .collect();
-    cases.sort();
-    cases
+    paths.sort();
+    let cases = paths.into_iter().filter_map(|path| {
+        if path.is_dir() {
+            let (runbook, expected) = (path.join("runbook.etcdrb"), path.join("expected.txt"));
+            return Some(Case { runbook, expected });
+        }
+        let expected = path.with_extension("txt");
+        let runbook = path.extension().is_some_and(|e| e == "etcdrb");
+        runbook.then_some(Case {
+            runbook: path,
+            expected,
+        })
+    });
+    cases.collect()
 }
 
-fn diagnostics(case: &Path) -> Vec<Diagnostic> {
-    let source = SourceText {
-        name: "runbook.etcdrb".to_owned(),
-        text: std::fs::read_to_string(case.join("runbook.etcdrb")).unwrap(),
-    };
-    match check(source, &Folder(case.to_owned())) {
-        Ok((_, warnings)) => warnings,
-        Err(problems) => problems,
-    }
+fn diagnostics(case: &Case) -> Vec<Diagnostic> {
+    let name = case.runbook.file_name().unwrap().to_str().unwrap();
+    check_as(name, &case.runbook)
 }
 
 fn rendered(diagnostics: &[Diagnostic]) -> String {
@@ -67,12 +74,12 @@ fn rendered(diagnostics: &[Diagnostic]) -> String {
 fn every_case_reads_as_expected() {
     let mut wrong = Vec::new();
     for case in cases() {
-        let expected = case.join("expected.txt");
+        let expected = &case.expected;
         let found = rendered(&diagnostics(&case));
         if std::env::var_os("UPDATE").is_some() {
-            std::fs::write(&expected, &found).unwrap();
-        } else if std::fs::read_to_string(&expected).unwrap_or_default() != found {
-            wrong.push(format!("{}\n{found}", case.display()));
+            std::fs::write(expected, &found).unwrap();
+        } else if std::fs::read_to_string(expected).unwrap_or_default() != found {
+            wrong.push(format!("{}\n{found}", case.name()));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -82,7 +89,7 @@ fn every_case_reads_as_expected() {
 fn every_code_has_a_case() {
     let found: Vec<Code> = cases()
         .iter()
-        .flat_map(|c| diagnostics(c))
+        .flat_map(diagnostics)
         .map(|d| d.code())
         .collect();
     let missing: Vec<&str> = CODES
@@ -99,12 +106,12 @@ fn every_code_has_a_case() {
 fn every_case_finds_something_and_says_how_to_mend_it() {
     for case in cases() {
         let found = diagnostics(&case);
-        assert!(!found.is_empty(), "{}", case.display());
+        assert!(!found.is_empty(), "{}", case.name());
         for diagnostic in found {
             let message = diagnostic.message();
-            assert!(!message.ends_with('.'), "{}: {message}", case.display());
+            assert!(!message.ends_with('.'), "{}: {message}", case.name());
             let first = message.chars().next().unwrap();
-            assert!(!first.is_uppercase(), "{}: {message}", case.display());
+            assert!(!first.is_uppercase(), "{}: {message}", case.name());
         }
     }
 }
@@ -115,6 +122,6 @@ fn a_text_too_large_is_refused_without_being_read() {
         name: "large".to_owned(),
         text: "#".repeat(5 << 20),
     };
-    let found = check(source, &Folder(PathBuf::new())).unwrap_err();
+    let found = check(source, &Beside(PathBuf::new())).unwrap_err();
     assert_eq!(found[0].code(), Code::TooLarge);
 }

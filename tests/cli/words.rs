@@ -22,7 +22,11 @@ fn help_fits_a_screen_and_starts_with_every_day() {
 #[test]
 fn shipped_runbooks_are_good_and_formatted() {
     let place = Place::new();
-    for name in ["deploy.etcdrb", "backup.etcdrb", "restore.etcdrb"] {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../playbooks");
+    let files = std::fs::read_dir(folder).unwrap();
+    let names = files.map(|f| f.unwrap().file_name().into_string().unwrap());
+    for name in names.filter(|n| n.ends_with(".etcdrb")) {
+        let name = name.as_str();
         let text = place.runbook(&["view", name]);
         assert_eq!(text.code, 0);
         place.write(name, text.out.as_bytes());

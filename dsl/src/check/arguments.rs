@@ -232,7 +232,9 @@ impl Checker<'_> {
             if let Expr::Name(name) = &value.value {
                 self.member_targets.insert(name.clone());
             }
-            if self.may_be_empty(value) {
+            // A step on no hosts is left out, and what it demands of them is not asked.
+            let own = self.working_on.as_ref() == Some(&value.value);
+            if self.may_be_empty(value) && !own {
                 self.problem(
                     Diagnostic::new(
                         Code::MaybeEmptyTarget,

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::scope::Scope;
-use super::{obligations, unused};
+use super::{membership, obligations, unused};
 use crate::checked::{CheckedRunbook, OnFailure, SourceText};
 use crate::codes::Severity;
 use crate::diagnostic::{Diagnostic, bind};
+use crate::expr::Expr;
 use crate::parse::parse;
 
 /// Gives the texts that a runbook names. I/O stays with the caller.
@@ -49,11 +50,13 @@ pub fn check(
         scope: Scope::new(&file.runbook),
         problems: Vec::new(),
         member_targets: BTreeSet::new(),
+        working_on: None,
     };
     let runbook = checker.runbook(&file.runbook);
     unused::check(&mut checker);
     checker.counts(&runbook);
     obligations::check(&runbook, &mut checker.problems);
+    membership::check(&runbook, &mut checker.problems);
     let Checker {
         problems, sources, ..
     } = checker;
@@ -78,6 +81,8 @@ pub(super) struct Checker<'a> {
     pub problems: Vec<Diagnostic>,
     /// Targets that stand for a cluster's members.
     pub member_targets: BTreeSet<String>,
+    /// Hosts of the step whose lines are read.
+    pub working_on: Option<Expr>,
 }
 
 impl Checker<'_> {

@@ -1,11 +1,14 @@
 //! [`File`](crate::ast::File) to [`CheckedRunbook`](crate::checked::CheckedRunbook): names, types, arguments, obligations.
 
 mod arguments;
+mod bypass;
 mod calls;
 mod constants;
 mod entry;
 mod guards;
+mod hosts;
 mod items;
+mod membership;
 mod obligations;
 mod scope;
 mod steps;

@@ -1,11 +1,12 @@
 //! What a runbook owes to the cluster: judged on the checked runbook alone, before any host is known.
 
 use super::calls::is_etcd;
+use super::hosts::{covers, requires, text};
 use crate::catalogue::{GuardName, Verb};
 use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Strategy, Target};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
-use crate::expr::{Expr, Op};
+use crate::expr::Expr;
 use crate::span::Span;
 
 /// Adds what is owed and not given.
@@ -18,6 +19,7 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
         fits: false,
         uploads: Vec::new(),
         tried: Vec::new(),
+        removed: Vec::new(),
         in_outage: false,
         stopped: false,
         restored: None,
@@ -57,6 +59,8 @@ struct Walk<'a> {
     uploads: Vec<(&'a Expr, &'a Expr)>,
     /// Files that restored for trial, and on which hosts.
     tried: Vec<(&'a Expr, &'a Expr)>,
+    /// Hosts whose members were removed from the cluster, whatever happens.
+    removed: Vec<&'a Expr>,
     in_outage: bool,
     /// Members were stopped in this outage.
     stopped: bool,
@@ -150,7 +154,7 @@ impl<'a> Walk<'a> {
     fn calls(&mut self, step: &'a Step) {
         self.guards(&step.requires);
         for call in &step.calls {
-            if stops_voter(call) {
+            if stops_voter(call) && !self.is_removed(&step.on.value) {
                 self.stops(step, call);
             }
             match call.verb {
@@ -168,6 +172,10 @@ impl<'a> Walk<'a> {
                         .map(|p| (&p.value, &step.on.value)),
                 ),
                 Verb::Configure => self.configure(step, call),
+                Verb::RemoveMember if step.when.is_empty() => {
+                    let of = call.arguments.get("of");
+                    self.removed.push(of.map_or(&step.on.value, |of| &of.value));
+                }
                 _ => {}
             }
             if starts_voter(call) {
@@ -203,7 +211,7 @@ impl<'a> Walk<'a> {
         if (rolling && guarded) || call.verb == Verb::Archive {
             return;
         }
-        let on = hosts_text(&step.on.value);
+        let on = text(&step.on.value);
         let help = match (rolling, guarded) {
             (true, _) => format!("add `require quorum-safe({on})` to the step"),
             (false, true) => {
@@ -233,8 +241,10 @@ impl<'a> Walk<'a> {
     }
 
     fn data(&mut self, step: &Step, call: &'a Call) {
-        let on = hosts_text(&step.on.value);
-        if !self.in_outage {
+        let on = text(&step.on.value);
+        // Of a member that is no member any more the others have everything.
+        let removed = call.verb == Verb::Archive && self.is_removed(&step.on.value);
+        if !self.in_outage && !removed {
             self.owes(
                 Code::DataOutsideOutage,
                 call,
@@ -243,7 +253,7 @@ impl<'a> Walk<'a> {
                 "put the steps from the stop to the start into `outage \"why\" { ... }`".to_owned(),
             );
         }
-        if self.verified.is_empty() {
+        if self.verified.is_empty() && !removed {
             self.owes(
                 Code::DataWithoutSnapshot,
                 call,
@@ -268,7 +278,7 @@ impl<'a> Walk<'a> {
 
     fn restore(&mut self, step: &Step, call: &'a Call) {
         self.restored = Some(call.span);
-        let on = hosts_text(&step.on.value);
+        let on = text(&step.on.value);
         if !self.fits {
             self.owes(
                 Code::RestoreUnfit,
@@ -284,7 +294,7 @@ impl<'a> Walk<'a> {
         let tried = self
             .tried
             .iter()
-            .any(|(path, on)| *path == source && self.covers(on, &step.on.value));
+            .any(|(path, on)| *path == source && covers(self.targets, on, &step.on.value));
         if !tried {
             self.owes(
                 Code::RestoreUntried,
@@ -343,7 +353,7 @@ impl<'a> Walk<'a> {
                 .iter()
                 .any(|w| w.name == GuardName::ClusterAbsent && !w.negated);
         if new && !safe {
-            let on = hosts_text(&step.on.value);
+            let on = text(&step.on.value);
             self.owes(
                 Code::NewStateFormed,
                 call,
@@ -354,37 +364,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether the step demands a guard of all the hosts that it works on.
     fn requires(&self, step: &Step, guard: GuardName) -> bool {
-        step.requires.iter().any(|g| {
-            g.name == guard
-                && !g.negated
-                && !g.warn_only
-                && g.arguments
-                    .get("members")
-                    .is_some_and(|m| self.covers(&m.value, &step.on.value))
-        })
+        requires(self.targets, step, guard)
     }
 
-    /// Whether `all` is known to hold every host of `some`: the same hosts, or those that `some` is chosen from.
-    fn covers(&self, all: &Expr, some: &Expr) -> bool {
-        if all == some {
-            return true;
-        }
-        match some {
-            // Targets are declared above their use, so names lead to an end.
-            Expr::Name(name) => self
-                .targets
-                .iter()
-                .find(|t| t.name.value == *name)
-                .is_some_and(|t| self.covers(all, &t.hosts.value)),
-            Expr::Call(_, arguments) => arguments.iter().any(|a| self.covers(all, &a.value)),
-            Expr::Binary(Op::Except, from, _) => self.covers(all, &from.value),
-            Expr::Binary(Op::Union, a, b) => {
-                self.covers(all, &a.value) && self.covers(all, &b.value)
-            }
-            _ => false,
-        }
+    /// Whether the members of these hosts belong to the cluster no more.
+    fn is_removed(&self, hosts: &Expr) -> bool {
+        let mut removed = self.removed.iter();
+        removed.any(|of| covers(self.targets, of, hosts))
     }
 
     fn owes(&mut self, code: Code, call: &Call, message: &str, label: &str, help: String) {
@@ -413,24 +400,16 @@ fn starts_voter(call: &Call) -> bool {
         && (is_word(call, "state", "running") || is_word(call, "state", "restarted"))
 }
 
-fn is_member_service(call: &Call) -> bool {
+pub(super) fn is_member_service(call: &Call) -> bool {
     call.arguments
         .get("name")
         .is_some_and(|n| is_etcd(&n.value))
 }
 
-fn is_word(call: &Call, argument: &str, word: &str) -> bool {
+pub(super) fn is_word(call: &Call, argument: &str, word: &str) -> bool {
     call.arguments
         .get(argument)
         .is_some_and(|a| a.value == Expr::Name(word.to_owned()))
-}
-
-/// A target as a help can name it.
-fn hosts_text(on: &Expr) -> String {
-    match on {
-        Expr::Name(name) => name.clone(),
-        _ => "members".to_owned(),
-    }
 }
 
 fn item_span(item: &Item) -> Span {

@@ -30,6 +30,7 @@ impl Checker<'_> {
             span: step.head.span,
         };
         self.options(step, &mut out);
+        self.working_on = Some(step.on.value.clone());
         for line in &step.block.lines {
             match &line.value {
                 ast::Statement::Require(require) => out.requires.extend(self.require(require)),
@@ -37,6 +38,7 @@ impl Checker<'_> {
                 ast::Statement::Call(call) => out.calls.extend(self.call(call, line.span)),
             }
         }
+        self.working_on = None;
         self.order(step);
         if out.calls.iter().any(works_on_member)
             && let Expr::Name(name) = &step.on.value

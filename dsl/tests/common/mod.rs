@@ -1,6 +1,12 @@
 //! Runbooks made for tests and benchmarks.
 
+#![allow(dead_code)]
+
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use runbook_dsl::checked::SourceText;
+use runbook_dsl::{Diagnostic, LoadError, Loader, check};
 
 /// A runbook of this many steps that checks clean: parameters, guards, templates' worth of text, options, undo.
 pub fn runbook_of(steps: usize) -> String {
@@ -16,4 +22,39 @@ pub fn runbook_of(steps: usize) -> String {
     }
     out.push_str("\n  on failure { rollback }\n}\n");
     out
+}
+
+/// Templates beside a runbook, then the shipped ones.
+pub struct Beside(pub PathBuf);
+
+impl Loader for Beside {
+    fn template(&self, name: &str) -> Result<SourceText, LoadError> {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../playbooks/templates");
+        let found = [self.0.join(name), shipped.join(name)]
+            .into_iter()
+            .find_map(|path| std::fs::read_to_string(path).ok());
+        let text = found.ok_or_else(|| LoadError::NotFound {
+            looked_in: vec!["templates".to_owned(), "embedded".to_owned()],
+        })?;
+        let name = name.to_owned();
+        Ok(SourceText { name, text })
+    }
+}
+
+/// What `check` says of a file.
+pub fn check_file(file: &Path) -> Vec<Diagnostic> {
+    check_as(&file.display().to_string(), file)
+}
+
+/// The same, the file called by another name.
+pub fn check_as(name: &str, file: &Path) -> Vec<Diagnostic> {
+    let source = SourceText {
+        name: name.to_owned(),
+        text: std::fs::read_to_string(file).unwrap_or_default(),
+    };
+    let beside = Beside(file.parent().unwrap_or(Path::new(".")).to_owned());
+    match check(source, &beside) {
+        Ok((_, warnings)) => warnings,
+        Err(problems) => problems,
+    }
 }

@@ -10,20 +10,23 @@ pub struct Shipped {
     pub text: &'static str,
 }
 
+/// A file of playbooks/.
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$(Shipped {
+            name: $name,
+            text: include_str!(concat!("../../../playbooks/", $name)),
+        }),*]
+    };
+}
+
 /// Runbooks, by name.
-pub const RUNBOOKS: &[Shipped] = &[
-    Shipped {
-        name: "backup.etcdrb",
-        text: include_str!("../../../playbooks/backup.etcdrb"),
-    },
-    Shipped {
-        name: "deploy.etcdrb",
-        text: include_str!("../../../playbooks/deploy.etcdrb"),
-    },
-    Shipped {
-        name: "restore.etcdrb",
-        text: include_str!("../../../playbooks/restore.etcdrb"),
-    },
+pub const RUNBOOKS: &[Shipped] = shipped![
+    "backup.etcdrb",
+    "deploy.etcdrb",
+    "restore.etcdrb",
+    "scale-down.etcdrb",
+    "scale-up.etcdrb",
 ];
 
 /// Templates that shipped runbooks and verbs use, by name.

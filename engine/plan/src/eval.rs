@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use runbook_dsl::checked::Target;
 use runbook_dsl::expr::{Expr, Op, TextPart};
 use runbook_dsl::span::Node;
 use runbook_inventory::{Inventory, Overrides};
@@ -21,6 +22,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) run: &'a str,
     /// Cluster's name; empty before it is known.
     pub(crate) cluster: &'a str,
+    /// The runbook's targets: what they are chosen by.
+    pub(crate) targets: &'a [Target],
     /// Groups, patterns, variables.
     pub(crate) inventory: &'a Inventory,
     /// What the command line says of connections.
@@ -245,7 +248,7 @@ fn binary(scope: &Scope<'_>, op: Op, left: &Node<Expr>, right: &Node<Expr>) -> O
 fn set(scope: &Scope<'_>, op: Op, left: &Node<Expr>, right: &Node<Expr>) -> Outcome<Value> {
     let mut all = hosts_of(scope, left)?;
     // Before the probe nobody knows who leads or who is gone: whoever may be left is looked at.
-    if op == Op::Except && scope.view.is_none() && depends_on_view(&right.value) {
+    if op == Op::Except && scope.view.is_none() && depends_on_view(scope.targets, &right.value) {
         return Ok(Value::Hosts(all));
     }
     let others = hosts_of(scope, right)?;
@@ -263,14 +266,19 @@ fn set(scope: &Scope<'_>, op: Op, left: &Node<Expr>, right: &Node<Expr>) -> Outc
 }
 
 /// Whether an expression chooses hosts by what was observed.
-pub(crate) fn depends_on_view(expr: &Expr) -> bool {
+pub(crate) fn depends_on_view(targets: &[Target], expr: &Expr) -> bool {
     match expr {
+        // Targets are declared above their use, so names lead to an end.
+        Expr::Name(name) => targets
+            .iter()
+            .find(|t| t.name.value == *name)
+            .is_some_and(|t| depends_on_view(targets, &t.hosts.value)),
         Expr::Call(name, arguments) => {
             select::looks_at_view(&name.value)
-                || arguments.iter().any(|a| depends_on_view(&a.value))
+                || arguments.iter().any(|a| depends_on_view(targets, &a.value))
         }
         Expr::Binary(_, left, right) => {
-            depends_on_view(&left.value) || depends_on_view(&right.value)
+            depends_on_view(targets, &left.value) || depends_on_view(targets, &right.value)
         }
         _ => false,
     }

@@ -200,7 +200,10 @@ impl Arguments<'_> {
             GuardName::ClusterFormed => Guard::ClusterFormed { members },
             GuardName::ClusterAbsent => Guard::ClusterAbsent { members },
             GuardName::AnyServing => Guard::AnyServing { members },
-            GuardName::MembershipSettled => Guard::MembershipSettled { members },
+            GuardName::MembershipSettled => Guard::MembershipSettled {
+                members,
+                joining: Vec::new(),
+            },
             GuardName::RemovalSafe => Guard::RemovalSafe {
                 members,
                 leaving: self.hosts("leaving")?,

@@ -236,6 +236,7 @@ fn default(
         values: before,
         run: request.run,
         cluster: "",
+        targets: request.checked.targets(),
         inventory: request.inventory,
         connection: request.connection,
         view: None,

@@ -42,7 +42,7 @@ pub(crate) fn resolve(
                 Vec::new()
             }
         };
-        let told = scope.view.is_some() || !depends_on_view(&target.hosts.value);
+        let told = scope.view.is_some() || !depends_on_view(targets, &target.hosts.value);
         if told && problems.is_empty() {
             problems.extend(count(target, &hosts));
         }

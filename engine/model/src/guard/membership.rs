@@ -33,6 +33,18 @@ pub fn listed<'a>(host: &HostName, view: &'a View) -> Option<&'a Member> {
         .find(|m| host_of(m, view).is_some_and(|s| s.host == *host))
 }
 
+/// Whether all that the cluster consists of was asked: each member that is listed, or all that the inventory has where nobody lists them.
+pub fn all_asked(view: &View) -> bool {
+    let asked = |host: &HostName| view.cluster.members.contains_key(host);
+    match view.cluster.membership() {
+        Some(members) => {
+            let mut hosts = members.iter().map(|m| host_of(m, view));
+            hosts.all(|spec| spec.is_some_and(|s| asked(&s.host)))
+        }
+        None => !view.specs.is_empty() && view.specs.keys().all(asked),
+    }
+}
+
 fn shown(member: &Member) -> String {
     if member.name.is_empty() {
         format!("{:x} ({})", member.id, member.peer_urls.join(","))
@@ -43,8 +55,8 @@ fn shown(member: &Member) -> String {
 
 const UNTOLD: &str = "no member tells the membership";
 
-/// Every listed member is a started voter that serves, agrees and keeps up.
-pub(super) fn settled(view: &View) -> Verdict {
+/// Every listed member is a started voter that serves, agrees and keeps up; but for those that are just being made one.
+pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
     let Some(members) = view.cluster.membership() else {
         return unknown(UNTOLD);
     };
@@ -55,9 +67,15 @@ pub(super) fn settled(view: &View) -> Verdict {
     let newest = view.cluster.serving().map(|(_, s)| s.raft_index).max();
     let findings = members
         .iter()
+        .filter(|m| host_of(m, view).is_none_or(|s| !joining.contains(&s.host)))
         .map(|m| settled_member(m, newest.unwrap_or(0), view))
         .collect();
-    let leaders: BTreeSet<_> = view.cluster.serving().map(|(_, s)| s.leader).collect();
+    let leaders: BTreeSet<_> = view
+        .cluster
+        .serving()
+        .filter(|(host, _)| !joining.contains(host))
+        .map(|(_, s)| s.leader)
+        .collect();
     match settle(findings, "listed members settled") {
         Verdict::Holds { .. } if leaders.len() > 1 => {
             unknown("the members do not agree on the leader yet")

@@ -8,7 +8,7 @@ mod needs;
 use serde::{Deserialize, Serialize};
 
 pub use evaluate::evaluate;
-pub use membership::listed;
+pub use membership::{all_asked, listed};
 pub use needs::{MEMBER_TIMEOUT_MS, member_probe, needs};
 
 use crate::host::HostName;
@@ -140,6 +140,8 @@ pub enum Guard {
     MembershipSettled {
         /// All members that the inventory knows.
         members: Vec<HostName>,
+        /// Of those, the ones that are just being added or promoted: nothing is asked of them.
+        joining: Vec<HostName>,
     },
     /// Removing these members one after the other leaves quorum each time.
     RemovalSafe {

@@ -49,7 +49,7 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         | Guard::NoAlarm { members }
         | Guard::AnyServing { members }
         | Guard::RevisionAtLeast { members, .. }
-        | Guard::MembershipSettled { members }
+        | Guard::MembershipSettled { members, .. }
         | Guard::RemovalSafe { members, .. }
         | Guard::InventoryMatches { members }
         | Guard::CertsValid { members, .. } => of_members(members, specs, None),

@@ -155,6 +155,9 @@ pub(super) fn remove(site: &Site<'_>) -> Outcome<Work> {
         Some(Value::Hosts(hosts)) => hosts.clone(),
         _ => vec![site.call.member()?.host.clone()],
     };
+    if leaving.is_empty() {
+        return Ok(Work::left_out("there is no member to remove".to_owned()));
+    }
     let mut drafts = Vec::new();
     for host in &leaving {
         let spec = site.view.specs.get(host).ok_or_else(|| Fault::Expression {
@@ -208,7 +211,9 @@ pub(super) fn update(site: &Site<'_>) -> Outcome<Work> {
 
 pub(super) fn move_leader(site: &Site<'_>) -> Outcome<Work> {
     let spec = site.call.member()?;
+    let voters = site.view.cluster.quorum(site.call.run.members.len()).voters;
     let planned = match status(site, &spec.host) {
+        Some(_) if voters == 1 => already("the only voter"),
         Some(s) if s.leader != 0 && s.leader == s.member_id => {
             changes("leads -> another voter leads")
         }

@@ -2,6 +2,7 @@
 
 use runbook_model::action::Action;
 use runbook_model::facts::{FileKind, ProbeRequest};
+use runbook_model::guard;
 use runbook_model::host::MemberSpec;
 use runbook_model::plan::Change;
 use serde_json::Value as Json;
@@ -87,10 +88,19 @@ fn token(site: &Site<'_>, spec: &MemberSpec, state: &str) -> String {
         .and_then(|f| f.content.as_deref())
         .and_then(|text| envfile::get(text, TOKEN))
         .filter(|token| !token.is_empty());
-    match standing {
+    match standing.or_else(|| others_token(site)) {
         Some(token) if state == "existing" => token,
         _ => token_of_run(run.cluster, run.id),
     }
+}
+
+/// One that joins says what the members say.
+fn others_token(site: &Site<'_>) -> Option<String> {
+    site.call.run.members.iter().find_map(|other| {
+        guard::listed(&other.host, site.view)?;
+        let file = site.view.facts(&other.host)?.files.get(&other.config)?;
+        envfile::get(file.content.as_deref()?, TOKEN).filter(|token| !token.is_empty())
+    })
 }
 
 /// A data dir of its own, where there is none: etcd's user may not make one in the system's directories.

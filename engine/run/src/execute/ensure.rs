@@ -29,12 +29,19 @@ pub(super) fn judge(guard: &PlannedGuard, batch: &[HostName], view: &View) -> Ve
     }
 }
 
-/// A guard on what a step is about to make, without the hosts on which the step has made it.
-pub(super) fn without(mut guard: PlannedGuard, begun: &[HostName]) -> PlannedGuard {
-    if let Guard::ClusterAbsent { members } | Guard::DataDirEmpty { members } = &mut guard.guard
-        && !guard.negated
-    {
-        members.retain(|host| !begun.contains(host));
+/// A guard on what a step is about to make, without the hosts on which the step has made it; `half`: those on which it is not
+/// through.
+pub(super) fn without(
+    mut guard: PlannedGuard,
+    begun: &[HostName],
+    half: &[HostName],
+) -> PlannedGuard {
+    match &mut guard.guard {
+        Guard::ClusterAbsent { members } | Guard::DataDirEmpty { members } if !guard.negated => {
+            members.retain(|host| !begun.contains(host));
+        }
+        Guard::MembershipSettled { joining, .. } => joining.extend_from_slice(half),
+        _ => {}
     }
     guard
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use runbook_model::event::{Event, Record, RunEnd};
 use runbook_model::guard::Guard;
+use runbook_model::guard::all_asked;
 use runbook_model::host::HostName;
 use runbook_model::plan::{Plan, PlanItem, PlannedGuard};
 use runbook_model::view::{Needs, View};
@@ -388,10 +389,7 @@ impl<W: World> Run<W> {
                 return Ok(None);
             }
         };
-        let all = specs
-            .keys()
-            .all(|host| view.cluster.members.contains_key(host));
-        if all && !specs.is_empty() {
+        if !specs.is_empty() && all_asked(&view) {
             let quorum = view.cluster.quorum(specs.len());
             if self.state.quorum != Some(quorum) {
                 self.record(vec![Event::QuorumSeen { quorum }])?;

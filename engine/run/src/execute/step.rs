@@ -203,17 +203,18 @@ impl<W: World> Run<W> {
     /// The step's guards as they are to hold before its next hosts: what this very step has changed on others is no reason to
     /// refuse the rest (a member that it started is not a foreign one).
     fn step_guards(&self, step: &PlanStep) -> Vec<PlannedGuard> {
-        let begun: Vec<_> = self
-            .state
-            .steps
-            .get(&step.number)
+        let hosts = self.state.steps.get(&step.number).map(|s| &s.hosts);
+        let begun = hosts
             .into_iter()
-            .flat_map(|s| &s.hosts)
-            .filter(|(_, h)| h.forward.may_have_changed())
-            .map(|(host, _)| host.clone())
-            .collect();
+            .flatten()
+            .filter(|(_, h)| h.forward.may_have_changed());
+        let half = begun
+            .clone()
+            .filter(|(_, h)| !matches!(h.forward.phase(), Phase::Done { .. }));
+        let begun: Vec<_> = begun.map(|(host, _)| host.clone()).collect();
+        let half: Vec<_> = half.map(|(host, _)| host.clone()).collect();
         let guards = step.requires.iter().cloned();
-        guards.map(|guard| without(guard, &begun)).collect()
+        guards.map(|guard| without(guard, &begun, &half)).collect()
     }
 
     /// Sends a batch its orders and judges what came of them.

@@ -366,7 +366,9 @@ impl<F: Forward> Site<'_, F> {
         let Ok(status) = self.status(spec).await? else {
             return Ok(false);
         };
-        if !leads(&status) {
+        let voters = status.members.iter().flatten().filter(|m| !m.is_learner);
+        // An only voter has nobody to hand over to.
+        if !leads(&status) || voters.count() == 1 {
             return Ok(false);
         }
         let connection = self.connect(spec).await?;
