@@ -245,7 +245,8 @@ impl<'a> Walk<'a> {
         let alone = one_at_most(self.targets, &step.on.value);
         let guarded = requires(self.targets, step, GuardName::QuorumSafe);
         let one = alone || step.strategy == Strategy::Rolling(1);
-        if !(one && guarded) && !self.in_outage {
+        let safe = one && guarded;
+        if !safe && !self.in_outage {
             self.owes(
                 Code::PausesVoters,
                 call,
