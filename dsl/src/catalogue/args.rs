@@ -7,6 +7,8 @@ pub(super) const INT: ArgumentType = ArgumentType::Value(&[SimpleType::Int]);
 pub(super) const BYTES: ArgumentType = ArgumentType::Value(&[SimpleType::Bytes]);
 pub(super) const DURATION: ArgumentType = ArgumentType::Value(&[SimpleType::Duration]);
 pub(super) const TEXT: ArgumentType = ArgumentType::Value(&[SimpleType::Text]);
+pub(super) const BOOL: ArgumentType = ArgumentType::Value(&[SimpleType::Bool]);
+pub(super) const VERSION: ArgumentType = ArgumentType::Value(&[SimpleType::Version]);
 pub(super) const SHA256: ArgumentType = ArgumentType::Value(&[SimpleType::Sha256]);
 
 /// A required argument by position.

@@ -1,6 +1,6 @@
 //! Guards: what each takes and says.
 
-use super::args::{BYTES, DURATION, INT, PATH, SHA256, at, maybe};
+use super::args::{BOOL, BYTES, DURATION, INT, PATH, SHA256, VERSION, at, maybe};
 use super::{Argument, ArgumentType};
 
 /// A guard of the language: one for one with `runbook_model::guard::Guard`.
@@ -52,6 +52,16 @@ pub enum GuardName {
     RemovalSafe,
     /// `inventory-matches(members)`
     InventoryMatches,
+    /// `chosen(bool)`
+    Chosen,
+    /// `all-serving(members)`
+    AllServing,
+    /// `no-corruption(members)`
+    NoCorruption,
+    /// `version-runs(members, version)`
+    VersionRuns,
+    /// `upgradable(members, version)`
+    Upgradable,
     /// `writable(members)`: the run writes a key, reads it back everywhere, deletes it
     Writable,
 }
@@ -102,6 +112,9 @@ const REMOVAL: &[Argument] = &[
     MEMBERS_ARG,
     at("leaving", ArgumentType::Target, "those to be removed"),
 ];
+
+const TO_VERSION: &[Argument] = &[MEMBERS_ARG, at("version", VERSION, "a version, as 3.5.16")];
+const CHOICE: &[Argument] = &[at("value", BOOL, "a parameter, or an expression of them")];
 
 const fn row(
     guard: GuardName,
@@ -281,6 +294,41 @@ pub static GUARDS: &[GuardRow] = &[
         MEMBERS,
         "the cluster's members are those of the inventory, no more and no fewer",
         "require inventory-matches(members)",
+    ),
+    row(
+        GuardName::Chosen,
+        "chosen",
+        CHOICE,
+        "the value is true: for steps that the operator chooses by a parameter",
+        "warn chosen(bump > 0)",
+    ),
+    row(
+        GuardName::AllServing,
+        "all-serving",
+        MEMBERS,
+        "every member serves and knows a leader, whatever alarms are active",
+        "ensure all-serving(members) within 1m",
+    ),
+    row(
+        GuardName::NoCorruption,
+        "no-corruption",
+        MEMBERS,
+        "no member has a CORRUPT alarm",
+        "require no-corruption(members)",
+    ),
+    row(
+        GuardName::VersionRuns,
+        "version-runs",
+        TO_VERSION,
+        "every member runs this version of etcd",
+        "ensure version-runs(members, to_version) within 1m",
+    ),
+    row(
+        GuardName::Upgradable,
+        "upgradable",
+        TO_VERSION,
+        "the members may be brought from what they run to this version: one minor at a time, none that is known to be bad",
+        "require upgradable(members, to_version)",
     ),
     row(
         GuardName::Writable,

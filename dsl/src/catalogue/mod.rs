@@ -61,6 +61,8 @@ pub enum SimpleType {
     Path,
     /// `sha256`
     Sha256,
+    /// `version`
+    Version,
     /// A snapshot as `snapshot.inspect` gives it.
     Snapshot,
     /// `secret`

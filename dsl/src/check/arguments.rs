@@ -322,6 +322,7 @@ fn fits(wanted: SimpleType, found: &Type, value: &Node<Expr>) -> bool {
             *found == Type::Sha256
                 || crate::parse::plain(value).is_some_and(|t| super::constants::is_sha256(&t))
         }
+        SimpleType::Version => *found == Type::Version,
         SimpleType::Snapshot => *found == Type::Snapshot,
         SimpleType::Secret => *found == Type::Secret,
     }
@@ -336,6 +337,7 @@ pub(crate) const fn simple(ty: SimpleType) -> &'static str {
         SimpleType::Text => "string",
         SimpleType::Path => "path",
         SimpleType::Sha256 => "sha256",
+        SimpleType::Version => "version",
         SimpleType::Snapshot => "snapshot",
         SimpleType::Secret => "secret",
     }

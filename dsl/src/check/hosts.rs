@@ -9,6 +9,11 @@ pub(super) fn covers(targets: &[Target], all: &Expr, some: &Expr) -> bool {
     if all == some {
         return true;
     }
+    if let Expr::Binary(Op::Union, a, b) = all
+        && (covers(targets, &a.value, some) || covers(targets, &b.value, some))
+    {
+        return true;
+    }
     match some {
         // Targets are declared above their use, so names lead to an end.
         Expr::Name(name) => declared(targets, name).is_some_and(|of| covers(targets, all, of)),
@@ -66,6 +71,22 @@ pub(super) fn gone(targets: &[Target], hosts: &Expr) -> bool {
         Expr::Name(name) => declared(targets, name).is_some_and(|of| gone(targets, of)),
         Expr::Binary(Op::Except, from, _) => gone(targets, &from.value),
         Expr::Binary(Op::Union, a, b) => gone(targets, &a.value) && gone(targets, &b.value),
+        _ => false,
+    }
+}
+
+/// Whether `stopped` is all of `hosts`, or all but those of them that do not answer.
+pub(super) fn all_that_answer(targets: &[Target], stopped: &Expr, hosts: &Expr) -> bool {
+    if covers(targets, stopped, hosts) || gone(targets, hosts) {
+        return true;
+    }
+    match stopped {
+        Expr::Name(name) => {
+            declared(targets, name).is_some_and(|of| all_that_answer(targets, of, hosts))
+        }
+        Expr::Binary(Op::Except, from, out) => {
+            gone(targets, &out.value) && covers(targets, &from.value, hosts)
+        }
         _ => false,
     }
 }

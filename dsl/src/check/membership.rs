@@ -1,6 +1,6 @@
 //! What a runbook owes to a cluster whose members it changes, pauses, or whose history it drops.
 
-use super::hosts::{covers, demanded, gone, one_at_most, requires, text};
+use super::hosts::{all_that_answer, covers, demanded, gone, one_at_most, requires, text};
 use super::obligations::{is_member_service, is_word};
 use crate::catalogue::{Effect, GuardName, Verb};
 use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Strategy, Target};
@@ -319,7 +319,7 @@ impl<'a> Walk<'a> {
             let stopped = self
                 .stopped
                 .iter()
-                .any(|on| covers(self.targets, on, hosts));
+                .any(|on| all_that_answer(self.targets, on, hosts));
             if stopped || gone(self.targets, hosts) {
                 continue;
             }

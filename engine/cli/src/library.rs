@@ -24,9 +24,16 @@ macro_rules! shipped {
 pub const RUNBOOKS: &[Shipped] = shipped![
     "backup.etcdrb",
     "deploy.etcdrb",
+    "maintain.etcdrb",
+    "member-update.etcdrb",
+    "recover-majority.etcdrb",
+    "recover-nospace.etcdrb",
+    "replace.etcdrb",
     "restore.etcdrb",
     "scale-down.etcdrb",
     "scale-up.etcdrb",
+    "set-quota.etcdrb",
+    "upgrade.etcdrb",
 ];
 
 /// Templates that shipped runbooks and verbs use, by name.

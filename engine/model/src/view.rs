@@ -50,6 +50,9 @@ pub struct View {
     pub snapshots: BTreeMap<String, SnapshotFacts>,
     /// Seconds since the epoch on the control host.
     pub now: i64,
+    /// Files on the control host that the run itself will have made by then; in a prediction only.
+    #[serde(skip)]
+    pub made: std::collections::BTreeSet<String>,
     /// Result of a write-and-read-back probe, only where a run made one: what was seen, or why it failed.
     pub written: Option<Result<String, String>>,
 }

@@ -124,6 +124,15 @@ impl Arguments<'_> {
         }
     }
 
+    fn chosen(&self) -> Outcome<bool> {
+        match self.values.get("value") {
+            Some(Value::Bool(value)) => Ok(*value),
+            // What is not known yet is nobody's choice: `unknown` says so.
+            Some(Value::Unknown(_)) => Ok(false),
+            _ => Err(self.unfit("value", "a bool").into()),
+        }
+    }
+
     fn int(&self, name: &str) -> Outcome<i64> {
         match self.values.get(name) {
             Some(Value::Int(n)) => Ok(*n),
@@ -200,6 +209,19 @@ impl Arguments<'_> {
             GuardName::ClusterFormed => Guard::ClusterFormed { members },
             GuardName::ClusterAbsent => Guard::ClusterAbsent { members },
             GuardName::AnyServing => Guard::AnyServing { members },
+            GuardName::Chosen => Guard::Chosen {
+                value: self.chosen()?,
+            },
+            GuardName::AllServing => Guard::AllServing { members },
+            GuardName::NoCorruption => Guard::NoCorruption { members },
+            GuardName::VersionRuns => Guard::VersionRuns {
+                members,
+                version: self.text("version").unwrap_or_default(),
+            },
+            GuardName::Upgradable => Guard::Upgradable {
+                members,
+                version: self.text("version").unwrap_or_default(),
+            },
             GuardName::MembershipSettled => Guard::MembershipSettled {
                 members,
                 joining: Vec::new(),

@@ -340,6 +340,12 @@ fn collect(prepared: &mut Prepared<'_>, problems: &mut Vec<Problem>) {
             Err(problem) => problems.push(problem),
         }
     }
+    for dest in walk::made(prepared.request.checked) {
+        if let Ok(Some(path)) = eval(&scope, dest).map(|value| value.text()) {
+            // What the run itself is to make is not there to be read.
+            all.snapshots.remove(&path);
+        }
+    }
     for step in walk::steps(prepared.request.checked.body()) {
         let hosts = match hosts_of(&scope, &step.on) {
             Ok(hosts) => hosts,

@@ -67,6 +67,15 @@ pub(crate) fn member_targets(runbook: &CheckedRunbook) -> Vec<&Node<Expr>> {
     out
 }
 
+/// Paths on this machine that the run's own snapshots go to.
+pub(crate) fn made(runbook: &CheckedRunbook) -> impl Iterator<Item = &Node<Expr>> {
+    steps(runbook.body())
+        .into_iter()
+        .flat_map(|step| &step.calls)
+        .filter(|call| call.verb == Verb::SaveSnapshot)
+        .filter_map(|call| call.arguments.get("dest"))
+}
+
 fn of_member(call: &Call) -> bool {
     let name = call.arguments.get("name").map(|node| &node.value);
     verbs::row(call.verb).of_member || (call.verb == Verb::Service && name.is_some_and(means_etcd))

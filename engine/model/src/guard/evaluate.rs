@@ -3,6 +3,7 @@
 use super::members::{self, list};
 use super::membership;
 use super::needs::disk_path;
+use super::versions;
 use super::{Guard, Verdict};
 use crate::facts::{HostFacts, ServiceFacts};
 use crate::host::{HostName, MemberSpec};
@@ -48,6 +49,12 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
         Guard::MembershipSettled { joining, .. } => membership::settled(joining, view),
         Guard::RemovalSafe { members, leaving } => membership::removal_safe(members, leaving, view),
         Guard::InventoryMatches { members } => membership::inventory_matches(members, view),
+        Guard::Chosen { value: true } => holds("chosen"),
+        Guard::Chosen { value: false } => violated("not chosen"),
+        Guard::AllServing { members } => members::all_serving(members, view),
+        Guard::NoCorruption { members } => members::no_corruption(members, view),
+        Guard::VersionRuns { members, version } => versions::all_run(members, version, view),
+        Guard::Upgradable { members, version } => versions::upgradable(members, version, view),
         Guard::Writable { .. } => match &view.written {
             None => unknown("nothing was written yet"),
             Some(Ok(seen)) => holds(seen),

@@ -297,6 +297,38 @@ pub(super) fn no_alarm(members: &[HostName], view: &View) -> Verdict {
     }
 }
 
+/// No CORRUPT alarm: its data differs, and no runbook but a replacement helps.
+pub(super) fn no_corruption(members: &[HostName], view: &View) -> Verdict {
+    let statuses: Vec<_> = members.iter().filter_map(|h| serving(h, view)).collect();
+    let corrupt = statuses
+        .iter()
+        .flat_map(|s| &s.alarms)
+        .find(|a| a.kind == "CORRUPT");
+    match corrupt {
+        Some(alarm) => violated_help(
+            format!("alarm CORRUPT is active on member {:x}", alarm.member_id),
+            "`runbook status` tells whose data differs; `replace.etcdrb` gives that member the others' data",
+        ),
+        None if statuses.is_empty() => unknown("no member answers"),
+        None => holds("no CORRUPT alarm"),
+    }
+}
+
+/// Every member answers and knows a leader.
+pub(super) fn all_serving(members: &[HostName], view: &View) -> Verdict {
+    let findings = members
+        .iter()
+        .map(|host| match serving(host, view) {
+            None => silent(host, view),
+            Some(status) if status.leader == 0 => {
+                Finding::Bad(format!("`{host}` knows no leader"))
+            }
+            Some(_) => Finding::Fine,
+        })
+        .collect();
+    settle(findings, "members serve")
+}
+
 pub(super) fn formed(members: &[HostName], view: &View) -> Verdict {
     if let Some(listed) = view.cluster.membership() {
         let listed: BTreeSet<_> = listed.iter().map(|m| m.name.as_str()).collect();

@@ -4,6 +4,7 @@ mod evaluate;
 mod members;
 mod membership;
 mod needs;
+mod versions;
 
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +155,35 @@ pub enum Guard {
     InventoryMatches {
         /// Members.
         members: Vec<HostName>,
+    },
+    /// The author's or operator's choice: a value that was decided before the run.
+    Chosen {
+        /// As given.
+        value: bool,
+    },
+    /// Every member serves and knows a leader, whatever alarms are active.
+    AllServing {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// No CORRUPT alarm is active.
+    NoCorruption {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// Every member runs this version.
+    VersionRuns {
+        /// Members.
+        members: Vec<HostName>,
+        /// As `3.5.16`.
+        version: String,
+    },
+    /// The members may be brought from what they run to this version: one minor at a time, none that is known to be bad.
+    Upgradable {
+        /// Members.
+        members: Vec<HostName>,
+        /// As `3.5.16`.
+        version: String,
     },
     /// A key written through any member reads back through every other.
     Writable {

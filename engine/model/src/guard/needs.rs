@@ -50,10 +50,14 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         | Guard::AnyServing { members }
         | Guard::RevisionAtLeast { members, .. }
         | Guard::MembershipSettled { members, .. }
+        | Guard::AllServing { members }
+        | Guard::NoCorruption { members }
+        | Guard::VersionRuns { members, .. }
+        | Guard::Upgradable { members, .. }
         | Guard::RemovalSafe { members, .. }
         | Guard::InventoryMatches { members }
         | Guard::CertsValid { members, .. } => of_members(members, specs, None),
-        Guard::Writable { .. } => Needs::default(),
+        Guard::Writable { .. } | Guard::Chosen { .. } => Needs::default(),
     }
 }
 

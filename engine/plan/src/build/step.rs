@@ -120,7 +120,9 @@ impl<'a> Builder<'a> {
             }
             let mut actions = Vec::new();
             for call in &step.calls {
-                let work = self.call(step, call, host, hosts)?;
+                let idle = |a: &PlannedAction| is_idle(&a.change);
+                let changed = !actions.iter().all(idle);
+                let work = self.call(step, call, (host, hosts, changed))?;
                 for guard in work.requires {
                     self.implied(guard, place(call.span));
                 }
@@ -176,14 +178,12 @@ impl<'a> Builder<'a> {
         &mut self,
         step: &Step,
         call: &Call,
-        host: &HostName,
-        hosts: &[HostName],
+        (host, hosts, changed): (&HostName, &[HostName], bool),
     ) -> Outcome<Placed> {
-        let work = self.work_of(step, call, host, hosts)?;
-        let idle = |change: &Change| matches!(change, Change::None { .. } | Change::Reads);
+        let work = self.work_of(step, call, (host, hosts, changed))?;
         let by_author = match &call.undo {
             None => None,
-            Some(_) if work.drafts.iter().all(|d| idle(&d.change)) => Some(Vec::new()),
+            Some(_) if work.drafts.iter().all(|d| is_idle(&d.change)) => Some(Vec::new()),
             Some(undo) => Some(self.undo(step, undo, host, hosts)?),
         };
         let mut actions: Vec<PlannedAction> = work
@@ -220,7 +220,7 @@ impl<'a> Builder<'a> {
     ) -> Outcome<Vec<Action>> {
         let mut out = Vec::new();
         for call in calls {
-            let work = self.work_of(step, call, host, hosts)?;
+            let work = self.work_of(step, call, (host, hosts, true))?;
             out.extend(work.drafts.into_iter().map(|d| d.action));
         }
         Ok(out)
@@ -230,8 +230,7 @@ impl<'a> Builder<'a> {
         &self,
         step: &Step,
         call: &Call,
-        host: &HostName,
-        hosts: &[HostName],
+        (host, hosts, changed): (&HostName, &[HostName], bool),
     ) -> Outcome<Work> {
         let Some(facts) = self.prediction.view.facts(host) else {
             return Ok(Work::default());
@@ -260,6 +259,7 @@ impl<'a> Builder<'a> {
             view: &self.prediction.view,
             scope,
             step_hosts: hosts,
+            changed,
             timeout_ms: step.timeout_ms.unwrap_or(TIMEOUT_MS),
             script: script.as_ref() as Option<&Script>,
         };
@@ -303,6 +303,10 @@ struct Placed {
     notes: Vec<String>,
 }
 
+const fn is_idle(change: &Change) -> bool {
+    matches!(change, Change::None { .. } | Change::Reads)
+}
+
 /// The author's undo takes the place of the catalogue's, under the first action that changes anything.
 fn replace_undo(actions: &mut [PlannedAction], undo: Vec<Action>) {
     for action in actions.iter_mut() {
@@ -310,7 +314,7 @@ fn replace_undo(actions: &mut [PlannedAction], undo: Vec<Action>) {
     }
     if let Some(first) = actions
         .iter_mut()
-        .find(|a| !matches!(a.change, Change::None { .. } | Change::Reads))
+        .find(|a| !is_idle(&a.change))
     {
         first.undo = undo;
     }

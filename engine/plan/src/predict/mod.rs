@@ -50,6 +50,7 @@ impl Prediction {
         if let Action::SaveSnapshot { dest, .. } = action {
             // What will stand there is read by the run.
             self.view.snapshots.remove(dest);
+            self.view.made.insert(dest.clone());
             return;
         }
         if let Action::ChangeCluster { change, .. } = action {
@@ -273,9 +274,11 @@ impl Prediction {
             return members;
         }
         let token = hosts.iter().find_map(|host| self.token(host));
+        let alone = hosts.iter().find(|host| self.is_alone(host));
         self.view
             .specs
             .values()
+            .filter(|spec| alone.is_none_or(|host| spec.host == *host))
             .map(|spec| {
                 let known = self.status(&spec.host).map(|s| s.member_id);
                 let made = token
@@ -290,6 +293,20 @@ impl Prediction {
                 }
             })
             .collect()
+    }
+
+    /// Whether a host's data was restored as a cluster of one: the cluster's id says so.
+    fn is_alone(&self, host: &HostName) -> bool {
+        let Some(spec) = self.view.specs.get(host) else {
+            return false;
+        };
+        let facts = self.view.facts(host);
+        let origin = facts.and_then(|f| f.data_dirs.get(&spec.data_dir)?.origin.as_ref());
+        origin.is_some_and(|origin| {
+            let own = member::initial_cluster(std::iter::once(spec));
+            ids::cluster_id(&origin.token, &own)
+                .is_ok_and(|id| format!("{id:x}") == origin.cluster_id)
+        })
     }
 
     fn token(&self, host: &HostName) -> Option<String> {

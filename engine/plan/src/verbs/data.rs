@@ -131,12 +131,14 @@ pub(super) fn restore(site: &Site<'_>) -> Outcome<Work> {
     let bump = wanted_bump.filter(|_| tool.restore_bump);
     let run = call.run;
     let token = token_of_run(run.cluster, run.id);
-    let initial_cluster = member::initial_cluster(run.members.iter());
+    let initial_cluster = match call.text("alone")? {
+        Some(_) => member::initial_cluster(std::iter::once(spec)),
+        None => member::initial_cluster(run.members.iter()),
+    };
     let cluster_id = ids::cluster_id(&token, &initial_cluster)
         .map_err(|e| Fault::Expression { why: e.to_string() })?;
-    let revision = from
-        .map_or(0, |s| s.revision)
-        .saturating_add(bump.unwrap_or(0));
+    // Of a snapshot that the run itself takes nobody knows the revision yet.
+    let revision = from.map_or(0, |s| s.revision.saturating_add(bump.unwrap_or(0)));
     let origin = DataDirOrigin {
         run: run.id.to_owned(),
         snapshot_sha256: from.map(|s| s.sha256.clone()).unwrap_or_default(),
@@ -187,6 +189,10 @@ fn restored(facts: &HostFacts, spec: &MemberSpec, revision: i64, cluster_id: u64
                 units::bytes(d.bytes)
             ),
         },
+        Some(_) if revision == 0 => changes(format!(
+            "absent -> the snapshot's keys, cluster {cluster_id:x}, owner {}",
+            member::owner(spec, Some(facts))
+        )),
         Some(_) => changes(format!(
             "absent -> revision {revision}, cluster {cluster_id:x}, owner {}",
             member::owner(spec, Some(facts))

@@ -171,6 +171,9 @@ fn source_digest(site: &Site<'_>, path: &str) -> Outcome<(Option<String>, Option
             (Some(found.sha256.clone()), Some(found.size))
         });
     }
+    if site.view.made.contains(path) {
+        return Ok((None, None));
+    }
     let digest = site
         .call
         .run

@@ -119,6 +119,8 @@ pub(crate) struct Site<'a> {
     pub(crate) scope: Scope<'a>,
     /// The step's hosts that are worked on, in order.
     pub(crate) step_hosts: &'a [HostName],
+    /// A line of the step before this one changes something on the host.
+    pub(crate) changed: bool,
     /// The step's time limit.
     pub(crate) timeout_ms: u64,
     /// For `shell`: its programs with the values that they see.

@@ -79,6 +79,8 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
     let unit = unit(call)?;
     let state = match call.known("state")?.as_str() {
         "stopped" => ServiceState::Stopped,
+        // Nothing has changed that a restart would bring.
+        "restarted" if call.text("if")?.is_some() && !site.changed => ServiceState::Running,
         "restarted" => ServiceState::Restarted,
         _ => ServiceState::Running,
     };
