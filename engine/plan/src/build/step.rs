@@ -10,6 +10,7 @@ use runbook_model::host::HostName;
 use runbook_model::plan::{
     Change, HostWork, OnUnreachable, Place, PlanStep, PlannedAction, PlannedGuard, Strategy,
 };
+use runbook_model::view::View;
 
 use super::{Builder, first_against};
 use crate::error::Outcome;
@@ -82,6 +83,7 @@ impl<'a> Builder<'a> {
         if planned.skipped.is_some() {
             return Ok(planned);
         }
+        self.foresee(&planned.requires);
         self.work(step, &hosts, &mut planned)?;
         self.prediction.settle();
         planned.quorum_after = self.quorum(&self.prediction.view);
@@ -93,10 +95,21 @@ impl<'a> Builder<'a> {
         Ok(planned)
     }
 
+    /// What will keep a step from being begun is told before the first one is.
+    fn foresee(&mut self, requires: &[PlannedGuard]) {
+        let refuses = |g: &&PlannedGuard| {
+            let binding = !g.warn_only && g.overridden.is_none();
+            binding && matches!(g.verdict, Verdict::Violated { .. }) && is_as_now(g, self.observed)
+        };
+        if !self.opaque {
+            let refusing: Vec<_> = requires.iter().filter(refuses).cloned().collect();
+            self.foreseen.extend(refusing);
+        }
+    }
+
     /// Marks a verdict as predicted where it is not the one on what was observed.
     fn as_by_then(&self, guard: PlannedGuard) -> PlannedGuard {
-        let now = guards::verdict_on(&guard, self.observed);
-        if guard.verdict == now {
+        if is_as_now(&guard, self.observed) {
             guard
         } else {
             guards::predicted(guard)
@@ -201,6 +214,8 @@ impl<'a> Builder<'a> {
             replace_undo(&mut actions, undo);
         }
         for action in &actions {
+            let unseen = matches!(action.action, Action::Shell { .. });
+            self.opaque |= unseen && !is_idle(&action.change);
             self.prediction.apply(host, &action.action);
         }
         Ok(Placed {
@@ -303,6 +318,10 @@ struct Placed {
     notes: Vec<String>,
 }
 
+fn is_as_now(guard: &PlannedGuard, observed: &View) -> bool {
+    guard.verdict == guards::verdict_on(guard, observed)
+}
+
 const fn is_idle(change: &Change) -> bool {
     matches!(change, Change::None { .. } | Change::Reads)
 }
@@ -312,10 +331,7 @@ fn replace_undo(actions: &mut [PlannedAction], undo: Vec<Action>) {
     for action in actions.iter_mut() {
         action.undo.clear();
     }
-    if let Some(first) = actions
-        .iter_mut()
-        .find(|a| !is_idle(&a.change))
-    {
+    if let Some(first) = actions.iter_mut().find(|a| !is_idle(&a.change)) {
         first.undo = undo;
     }
 }
