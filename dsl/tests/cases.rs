@@ -26,6 +26,19 @@ impl Loader for Folder {
             }),
         }
     }
+
+    fn import(&self, path: &str, from: &str) -> Result<SourceText, LoadError> {
+        let beside = Path::new(from).parent().unwrap().join(path);
+        match std::fs::read_to_string(self.0.join(&beside)) {
+            Ok(text) => Ok(SourceText {
+                name: beside.display().to_string(),
+                text,
+            }),
+            Err(_) => Err(LoadError::NotFound {
+                looked_in: vec![".".to_owned(), "the shipped ones".to_owned()],
+            }),
+        }
+    }
 }
 
 fn cases() -> Vec<PathBuf> {

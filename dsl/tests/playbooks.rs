@@ -22,6 +22,18 @@ impl Loader for Directory {
             }),
         }
     }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        match std::fs::read_to_string(self.0.join(path)) {
+            Ok(text) => Ok(SourceText {
+                name: path.to_owned(),
+                text,
+            }),
+            Err(_) => Err(LoadError::NotFound {
+                looked_in: vec!["playbooks".to_owned()],
+            }),
+        }
+    }
 }
 
 fn playbooks() -> PathBuf {

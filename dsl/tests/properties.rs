@@ -8,7 +8,7 @@ use runbook_dsl::{LoadError, Loader, check, format, parse};
 
 mod common;
 
-/// Every template exists and holds this.
+/// Every template and every import exists and holds this.
 struct Templates(String);
 
 impl Loader for Templates {
@@ -17,6 +17,10 @@ impl Loader for Templates {
             name: name.to_owned(),
             text: self.0.clone(),
         })
+    }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        self.template(path)
     }
 }
 
@@ -142,6 +146,12 @@ const WORDS: &[&str] = &[
     "new",
     "shell",
     "import",
+    "procedure",
+    "restart",
+    "restart(",
+    "x: target",
+    "target?",
+    "\"lib/x.etcdrb\"",
     "test",
 ];
 
@@ -236,8 +246,8 @@ fn line_ends_and_byte_order_marks_of_other_editors_are_read() {
     let text = include_str!("../../playbooks/restore.etcdrb");
     let foreign = format!("\u{FEFF}{}", text.replace('\n', "\r\n"));
     assert_eq!(
-        parse(&foreign).unwrap().runbook,
-        parse(text).unwrap().runbook
+        parse(&foreign).unwrap().lines,
+        parse(text).unwrap().lines
     );
     assert_eq!(format(&foreign).unwrap(), text);
 }

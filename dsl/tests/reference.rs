@@ -26,6 +26,10 @@ impl Loader for Shipped {
             text,
         })
     }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        self.template(&format!("../{path}"))
+    }
 }
 
 fn root() -> PathBuf {

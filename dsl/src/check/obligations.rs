@@ -6,7 +6,7 @@ use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Stra
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Op};
-use crate::span::Span;
+use crate::span::{Node, Span};
 
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
@@ -23,6 +23,7 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
         restored: None,
         confirmed: false,
         irreversible: None,
+        calls: Vec::new(),
     };
     walk.guards(&runbook.requires);
     walk.items(&runbook.body);
@@ -64,6 +65,8 @@ struct Walk<'a> {
     restored: Option<Span>,
     confirmed: bool,
     irreversible: Option<Span>,
+    /// Calls around the item that is looked at: place and arguments, outermost first.
+    calls: Vec<(Span, &'a [(String, Node<Expr>)])>,
 }
 
 impl<'a> Walk<'a> {
@@ -80,7 +83,36 @@ impl<'a> Walk<'a> {
                 Item::Confirm { span, .. } => self.confirm(*span),
                 Item::Irreversible { span, .. } => self.point_of_no_return(*span),
                 Item::Ensure(guard) => self.guards(std::slice::from_ref(guard)),
+                Item::Called {
+                    arguments,
+                    items,
+                    span,
+                    ..
+                } => {
+                    self.calls.push((*span, arguments));
+                    self.items(items);
+                    self.calls.pop();
+                }
             }
+        }
+    }
+
+    /// Tells a problem, with the calls that lead to it.
+    fn say(&mut self, problem: Diagnostic) {
+        let calls = self.calls.iter().rev();
+        let problem = calls.fold(problem, |p, (span, _)| p.and(*span, "called here"));
+        self.problems.push(problem);
+    }
+
+    /// A target as a help can name it: in a procedure by its parameter.
+    fn hosts_text(&self, on: &Expr) -> String {
+        if let Some((_, arguments)) = self.calls.last() {
+            let given = arguments.iter().find(|(_, value)| value.value == *on);
+            return given.map_or_else(|| "members".to_owned(), |(name, _)| name.clone());
+        }
+        match on {
+            Expr::Name(name) => name.clone(),
+            _ => "members".to_owned(),
         }
     }
 
@@ -100,7 +132,7 @@ impl<'a> Walk<'a> {
     fn confirm(&mut self, span: Span) {
         self.confirmed = true;
         if self.in_outage && self.stopped {
-            self.problems.push(
+            self.say(
                 Diagnostic::new(Code::ConfirmInOutage, "the question is asked while members are stopped", span)
                     .label("the outage lasts until somebody answers")
                     .help("ask before the outage: `confirm \"...?\"` above it, and `irreversible \"...\"` here"),
@@ -110,14 +142,14 @@ impl<'a> Walk<'a> {
 
     fn point_of_no_return(&mut self, span: Span) {
         if !self.confirmed {
-            self.problems.push(
+            self.say(
                 Diagnostic::new(Code::IrreversibleUnconfirmed, "nobody was asked before this", span)
                     .label("cannot be undone from here on")
                     .help("add `confirm \"...?\"` before the first member stops, or write `irreversible confirm \"...?\"`"),
             );
         }
         if self.on_failure == OnFailure::Rollback {
-            self.problems.push(
+            self.say(
                 Diagnostic::new(
                     Code::RollbackPastIrreversible,
                     "`on failure { rollback }` promises what cannot be done after this",
@@ -177,7 +209,7 @@ impl<'a> Walk<'a> {
                 self.irreversible,
                 call.undo.as_ref().and_then(|u| u.first()),
             ) {
-                self.problems.push(
+                self.say(
                     Diagnostic::new(
                         Code::UndoAfterIrreversible,
                         "this `undo` would never be carried out",
@@ -203,7 +235,7 @@ impl<'a> Walk<'a> {
         if (rolling && guarded) || call.verb == Verb::Archive {
             return;
         }
-        let on = hosts_text(&step.on.value);
+        let on = self.hosts_text(&step.on.value);
         let help = match (rolling, guarded) {
             (true, _) => format!("add `require quorum-safe({on})` to the step"),
             (false, true) => {
@@ -213,7 +245,7 @@ impl<'a> Walk<'a> {
                 "write `rolling 1` instead of `parallel` and add `require quorum-safe({on})` to the step; or put the step into `outage \"why\" {{ ... }}`"
             ),
         };
-        self.problems.push(
+        self.say(
             Diagnostic::new(
                 Code::StopsVoters,
                 "members stop outside an outage, and nothing keeps quorum",
@@ -233,7 +265,7 @@ impl<'a> Walk<'a> {
     }
 
     fn data(&mut self, step: &Step, call: &'a Call) {
-        let on = hosts_text(&step.on.value);
+        let on = self.hosts_text(&step.on.value);
         if !self.in_outage {
             self.owes(
                 Code::DataOutsideOutage,
@@ -268,7 +300,7 @@ impl<'a> Walk<'a> {
 
     fn restore(&mut self, step: &Step, call: &'a Call) {
         self.restored = Some(call.span);
-        let on = hosts_text(&step.on.value);
+        let on = self.hosts_text(&step.on.value);
         if !self.fits {
             self.owes(
                 Code::RestoreUnfit,
@@ -315,7 +347,7 @@ impl<'a> Walk<'a> {
             return;
         };
         if self.irreversible.is_none() && self.on_failure != OnFailure::Pause {
-            self.problems.push(
+            self.say(
                 Diagnostic::new(
                     Code::ReversibleStart,
                     "a rollback after this would throw away what clients write",
@@ -343,7 +375,7 @@ impl<'a> Walk<'a> {
                 .iter()
                 .any(|w| w.name == GuardName::ClusterAbsent && !w.negated);
         if new && !safe {
-            let on = hosts_text(&step.on.value);
+            let on = self.hosts_text(&step.on.value);
             self.owes(
                 Code::NewStateFormed,
                 call,
@@ -388,7 +420,7 @@ impl<'a> Walk<'a> {
     }
 
     fn owes(&mut self, code: Code, call: &Call, message: &str, label: &str, help: String) {
-        self.problems.push(
+        self.say(
             Diagnostic::new(code, message, call.span)
                 .label(label)
                 .help(help),
@@ -425,20 +457,13 @@ fn is_word(call: &Call, argument: &str, word: &str) -> bool {
         .is_some_and(|a| a.value == Expr::Name(word.to_owned()))
 }
 
-/// A target as a help can name it.
-fn hosts_text(on: &Expr) -> String {
-    match on {
-        Expr::Name(name) => name.clone(),
-        _ => "members".to_owned(),
-    }
-}
-
 fn item_span(item: &Item) -> Span {
     match item {
         Item::Step(step) => step.span,
         Item::Outage { span, .. }
         | Item::Confirm { span, .. }
-        | Item::Irreversible { span, .. } => *span,
+        | Item::Irreversible { span, .. }
+        | Item::Called { span, .. } => *span,
         Item::Ensure(guard) => guard.span,
     }
 }

@@ -186,10 +186,12 @@ impl Checker<'_> {
                 .chain(RESERVED[..4].iter().copied())
                 .collect();
             let near = suggest::did_you_mean(name, known);
-            found = found.help(near.unwrap_or_else(|| {
+            let what = if self.scope.in_procedure {
+                "a procedure knows its parameters and the language's names: make it a parameter"
+            } else {
                 "names are parameters, targets and lets; a text stands in quotation marks"
-                    .to_owned()
-            }));
+            };
+            found = found.help(near.unwrap_or_else(|| what.to_owned()));
         }
         self.problem(found);
         None

@@ -5,9 +5,12 @@ mod expr;
 mod recover;
 mod scan;
 mod text;
+mod top;
 mod words;
 
 pub use build::parse;
+pub(crate) use build::parse_source;
+pub(crate) use recover::ITEM_WORDS;
 pub(crate) use expr::{join, precedence};
 pub(crate) use scan::is_hidden;
 pub(crate) use text::plain;
