@@ -302,7 +302,7 @@ pub(crate) fn signature(name: &str, arguments: &[Argument]) -> String {
 }
 
 /// "`a`, `b` or `c`".
-fn either(words: &[&str]) -> String {
+pub(super) fn either(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
     match quoted.as_slice() {
         [init @ .., last] if !init.is_empty() => format!("{} or {last}", init.join(", ")),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::arguments::either;
 use super::entry::Checker;
 use super::procedures::{Given, Signature};
 use super::scope::Scope;
@@ -24,6 +25,8 @@ const MAX_LINES: usize = 2_000;
 const MAX_BYTES: usize = 1 << 20;
 /// Parts that arguments put into the lines of all calls together.
 const MAX_PARTS: usize = 1 << 20;
+/// Places of an error in nested calls, but for the runbook's own.
+const SHOWN: usize = 4;
 /// Parts that an argument has after those of the calls around it were put in.
 const MAX_ARGUMENT: usize = 256;
 
@@ -61,8 +64,12 @@ impl<'a> Checker<'a> {
         in_outage: bool,
     ) {
         let Some(id) = self.callee(&invoke.name) else {
-            for argument in &invoke.arguments {
-                self.type_of(argument, Place::Once);
+            let name = &invoke.name.value;
+            // What was meant as a verb takes words that are no names.
+            if Verb::parse(name).is_none() && GuardName::parse(name).is_none() {
+                for argument in &invoke.arguments {
+                    self.type_of(argument, Place::Once);
+                }
             }
             return;
         };
@@ -189,11 +196,9 @@ impl<'a> Checker<'a> {
     /// One value against its parameter.
     fn fitting(&mut self, given: &Given, ty: &Type, value: &Node<Expr>) -> Option<Node<Expr>> {
         if let (Type::Enum(words), Expr::Name(word)) = (ty, &value.value)
-            && words.contains(word)
+            && self.scope.peek(word).is_none()
         {
-            // Where it is used it is a text as any other.
-            let text = Expr::Text(vec![TextPart::Literal(word.clone())]);
-            return Some(Node::new(text, value.span));
+            return self.word_given(words, word, value.span);
         }
         let found = self.type_of(value, Place::Once)?;
         if *ty == Type::Target {
@@ -229,6 +234,27 @@ impl<'a> Checker<'a> {
             return None;
         }
         Some(value.clone())
+    }
+
+    /// One of the words of an `enum`.
+    fn word_given(&mut self, words: &[String], word: &str, span: Span) -> Option<Node<Expr>> {
+        if words.iter().any(|w| w == word) {
+            // Where it is used it is a text as any other.
+            let text = Expr::Text(vec![TextPart::Literal(word.to_owned())]);
+            return Some(Node::new(text, span));
+        }
+        let known: Vec<&str> = words.iter().map(String::as_str).collect();
+        let help = suggest::did_you_mean(word, known.iter().copied());
+        self.problem(
+            Diagnostic::new(
+                Code::UnknownWord,
+                format!("expected {}, found `{word}`", either(&known)),
+                span,
+            )
+            .label("unknown here")
+            .maybe_help(help),
+        );
+        None
     }
 
     fn hosts_given(
@@ -299,8 +325,17 @@ impl<'a> Checker<'a> {
         let errors = found
             .into_iter()
             .filter(|d| d.severity() == Severity::Error);
-        self.problems
-            .extend(errors.map(|d| d.and(span, "called here")));
+        let outermost = self.opened.depth == 0;
+        for error in errors {
+            // The first calls and the runbook's own: what lies between tells a reader nothing more.
+            let told = outermost || error.labels().len() < SHOWN;
+            let error = if told {
+                error.and(span, "called here")
+            } else {
+                error
+            };
+            self.problems.push(error);
+        }
         if self.opened.parts == 0 {
             self.too_many(span, "its arguments make it too large to be read".to_owned());
         }

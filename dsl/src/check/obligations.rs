@@ -8,6 +8,9 @@ use crate::diagnostic::Diagnostic;
 use crate::expr::{Expr, Op};
 use crate::span::{Node, Span};
 
+/// Calls that are shown beside the runbook's own.
+const SHOWN: usize = 3;
+
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
     let mut walk = Walk {
@@ -99,8 +102,13 @@ impl<'a> Walk<'a> {
 
     /// Tells a problem, with the calls that lead to it.
     fn say(&mut self, problem: Diagnostic) {
-        let calls = self.calls.iter().rev();
-        let problem = calls.fold(problem, |p, (span, _)| p.and(*span, "called here"));
+        let mut problem = problem;
+        for (i, (span, _)) in self.calls.iter().enumerate().rev() {
+            // The nearest calls and the runbook's own: what lies between tells a reader nothing more.
+            if i == 0 || i + SHOWN >= self.calls.len() {
+                problem = problem.and(*span, "called here");
+            }
+        }
         self.problems.push(problem);
     }
 

@@ -181,7 +181,7 @@ impl<'a> Checker<'a> {
         let errors = self.errors();
         let outer = self.enter(signature.file, Scope::of_procedure(&signature, None));
         self.procedure_lines(signature.block, false);
-        if self.errors() == errors {
+        if signature.sound && self.errors() == errors {
             self.unused_given();
         }
         self.leave(outer);

@@ -240,7 +240,8 @@ impl Loading<'_> {
             let own = self.program.of_file(file);
             let own = own.map(|(id, p)| (id, p.name.value.clone(), p.name.span));
             let mut all: Vec<(usize, String, Span)> = own.collect();
-            for import in &self.program.files[file].imports {
+            let imports = self.program.files[file].imports.iter();
+            for import in imports.filter(|i| i.file != file) {
                 let of = self.program.of_file(import.file);
                 all.extend(of.map(|(id, p)| (id, p.name.value.clone(), import.span)));
             }
@@ -308,7 +309,7 @@ fn fault(path: &Node<Expr>, name: &str) -> Option<(&'static str, &'static str)> 
         ));
     }
     if name.split('/').any(|part| part.is_empty() || part == ".") {
-        return Some(("has an empty part", BELOW));
+        return Some(("has a part that names nothing", BELOW));
     }
     (!name.ends_with(".etcdrb")).then_some((
         "not a file of the language",

@@ -180,10 +180,15 @@ impl Checker<'_> {
                 "`{name}` has a value in the member's environment file only"
             ));
         } else {
+            let reserved = if self.scope.in_procedure {
+                &[]
+            } else {
+                &RESERVED[..4]
+            };
             let known: Vec<&str> = self
                 .scope
                 .names()
-                .chain(RESERVED[..4].iter().copied())
+                .chain(reserved.iter().copied())
                 .collect();
             let near = suggest::did_you_mean(name, known);
             let what = if self.scope.in_procedure {

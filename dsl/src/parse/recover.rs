@@ -41,12 +41,17 @@ pub(crate) const ITEM_WORDS: &[&str] = &[
 /// Words that begin a line at the top of a file.
 const TOP_WORDS: [&str; 4] = ["runbook", "import", "procedure", "edition"];
 
+/// Whether a text begins as a file's line does.
+pub(super) fn begins_top(text: &str) -> bool {
+    TOP_WORDS.contains(&first_word(text))
+}
+
 /// A top-level text that is none of a file's lines.
 pub(super) fn top(text: &str, span: Span) -> Diagnostic {
     let word = first_word(text);
     match word {
-        "runbook" => return head(text, span, Rule::only_runbook_head),
-        "procedure" => return head(text, span, Rule::only_procedure_head),
+        "runbook" => return without_block(text, span, Rule::only_runbook_head),
+        "procedure" => return without_block(text, span, Rule::only_procedure_head),
         "import" | "edition" => {
             if let Err(error) = Grammar::parse(Rule::only_top, text) {
                 return syntax(&error, text, span.start);
@@ -67,6 +72,16 @@ pub(super) fn top(text: &str, span: Span) -> Diagnostic {
     )
     .label("not a runbook")
     .maybe_help(inside.or_else(|| suggest::did_you_mean(word, TOP_WORDS)))
+}
+
+/// A head that no block follows.
+fn without_block(text: &str, span: Span, rule: Rule) -> Diagnostic {
+    if Grammar::parse(rule, text.trim_end()).is_err() {
+        return head(text, span, rule);
+    }
+    Diagnostic::new(Code::Syntax, "nothing follows this head", span)
+        .label("expected `{` behind it")
+        .help("write its lines in braces: `{ ... }`")
 }
 
 /// A line of a block.
@@ -239,6 +254,9 @@ fn help(text: &str, at: usize, found: &str, wanted: &[&str]) -> Option<String> {
     }
     if found == "&&" || found == "||" || found == "!" {
         return Some("write `and`, `or`, `not`".to_owned());
+    }
+    if !found.starts_with(char::is_alphanumeric) {
+        return None;
     }
     let words = wanted
         .iter()

@@ -24,7 +24,8 @@ impl Builder {
                 Rule::bad_procedure => self.bad_block::<Item>(pair, Rule::only_procedure_head),
                 Rule::unsupported => self.unsupported(&pair),
                 // A file of another kind is told so once, not line by line.
-                Rule::bad_item if seen && lines.is_empty() => {}
+                Rule::bad_item
+                    if seen && lines.is_empty() && !recover::begins_top(pair.as_str()) => {}
                 Rule::bad_item => self.problem(recover::top(pair.as_str(), span)),
                 _ => {
                     if let Some(line) = self.top(pair) {
@@ -37,7 +38,12 @@ impl Builder {
         }
         let holds = |l: &Node<Top>| matches!(l.value, Top::Runbook(_) | Top::Procedure(_));
         if !lines.iter().any(holds) && (!seen || !lines.is_empty()) {
-            self.no_runbook(text);
+            let end = Span {
+                source: 0,
+                start: text.len(),
+                end: text.len(),
+            };
+            self.no_runbook(lines.last().map_or(end, |l| l.span));
         }
         lines
     }
@@ -115,18 +121,10 @@ impl Builder {
         }
     }
 
-    fn no_runbook(&mut self, text: &str) {
+    fn no_runbook(&mut self, last: Span) {
         self.problem(
-            Diagnostic::new(
-                Code::NoRunbook,
-                "the file holds no runbook",
-                Span {
-                    source: 0,
-                    start: text.len(),
-                    end: text.len(),
-                },
-            )
-            .label("`runbook NAME { ... }` is wanted, or a `procedure`")
+            Diagnostic::new(Code::NoRunbook, "the file holds no runbook", last)
+                .label("`runbook NAME { ... }` is wanted, or a `procedure`")
             .help("`runbook new` writes one to begin with"),
         );
     }
