@@ -174,6 +174,17 @@ pub struct GuardUse {
     pub span: Span,
 }
 
+impl GuardUse {
+    /// Whether another demands the same in the same words, wherever it stands.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let words = |g: &Self| (g.name, g.negated, g.warn_only, g.within_ms);
+        words(self) == words(other)
+            && self.arguments == other.arguments
+            && self.otherwise == other.otherwise
+            && self.override_name == other.override_name
+    }
+}
+
 /// An element of the body.
 #[derive(Clone, Debug)]
 pub enum Item {

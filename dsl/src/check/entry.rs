@@ -146,7 +146,11 @@ impl<'a> Checker<'a> {
     fn whole(&mut self, runbook: &ast::Runbook) -> CheckedRunbook {
         self.scope = Scope::new(runbook);
         let mut checked = self.runbook(runbook);
-        checked.requires.append(&mut self.lifted);
+        for guard in std::mem::take(&mut self.lifted) {
+            if !checked.requires.iter().any(|known| known.same(&guard)) {
+                checked.requires.push(guard);
+            }
+        }
         unused::check(self);
         self.counts(&checked);
         obligations::check(&checked, &mut self.problems);

@@ -175,10 +175,7 @@ impl<'a> Checker<'a> {
         let ty = given.ty.as_ref()?;
         let mut value = self.fitting(given, ty, value)?;
         if let Some(bindings) = self.scope.bindings.take() {
-            let mut substitution = Substitution {
-                bindings: &bindings,
-                left: self.opened.parts,
-            };
+            let mut substitution = Substitution::new(&bindings, self.opened.parts);
             substitution.expr(&mut value);
             self.opened.parts = substitution.left;
             self.scope.bindings = Some(bindings);
@@ -311,10 +308,7 @@ impl<'a> Checker<'a> {
         let (mut requires, mut items) = self.procedure_lines(signature.block, in_outage);
         self.opened.depth -= 1;
         if let Some(bindings) = &self.scope.bindings {
-            let mut substitution = Substitution {
-                bindings,
-                left: self.opened.parts,
-            };
+            let mut substitution = Substitution::new(bindings, self.opened.parts);
             substitution.guards(&mut requires);
             substitution.items(&mut items);
             self.opened.parts = substitution.left;

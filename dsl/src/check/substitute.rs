@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalogue::{Argument, ArgumentType, Function};
+use crate::catalogue::{Argument, ArgumentType, Function, Verb};
 use crate::checked::{Call, GuardUse, Item, Step};
 use crate::expr::{Expr, TextPart};
 use crate::span::Node;
@@ -18,9 +18,20 @@ pub(super) struct Substitution<'a> {
     pub bindings: &'a Bindings,
     /// Parts that may still be put in; what would go beyond stays as it is, and this is zero.
     pub left: usize,
+    /// Texts stay in pieces: in a program's text a piece in braces is a value, and what is written around it is the program.
+    in_pieces: bool,
 }
 
-impl Substitution<'_> {
+impl<'a> Substitution<'a> {
+    /// Of these arguments, at most so many parts.
+    pub fn new(bindings: &'a Bindings, left: usize) -> Self {
+        Self {
+            bindings,
+            left,
+            in_pieces: false,
+        }
+    }
+
     pub fn items(&mut self, items: &mut [Item]) {
         for item in items {
             match item {
@@ -56,7 +67,9 @@ impl Substitution<'_> {
 
     fn calls(&mut self, calls: &mut [Call]) {
         for call in calls {
+            self.in_pieces = call.verb == Verb::Shell;
             self.arguments(call.verb.row().arguments, &mut call.arguments);
+            self.in_pieces = false;
             if let Some(undo) = &mut call.undo {
                 self.calls(undo);
             }
@@ -122,7 +135,7 @@ impl Substitution<'_> {
                     let was_name = matches!(inner.value, Expr::Name(_));
                     self.expr(&mut inner);
                     match inner.value {
-                        Expr::Text(parts) if was_name => {
+                        Expr::Text(parts) if was_name && !self.in_pieces => {
                             parts.into_iter().for_each(|p| push(&mut out, p));
                         }
                         _ => out.push(TextPart::Expr(inner)),

@@ -235,6 +235,7 @@ impl<'a> Builder<'a> {
                     let guard = self.ensure(used, &[])?;
                     self.items.push(PlanItem::Ensure(Box::new(guard)));
                 }
+                Item::Called { items, .. } => self.body(items)?,
             }
         }
         Ok(())
