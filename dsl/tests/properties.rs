@@ -183,7 +183,7 @@ proptest! {
 
     #[test]
     fn no_damage_to_a_runbook_panics(
-        which in 0usize..3,
+        which in 0usize..5,
         cut in any::<prop::sample::Index>(),
         length in 0usize..40,
         put in "\\PC{0,6}",
@@ -192,6 +192,8 @@ proptest! {
             include_str!("format/canonical.etcdrb"),
             include_str!("format/ugly.etcdrb"),
             include_str!("../../playbooks/restore.etcdrb"),
+            include_str!("../../playbooks/rolling-restart.etcdrb"),
+            include_str!("../../playbooks/lib/members.etcdrb"),
         ];
         let text = texts[which];
         let at: Vec<usize> = text.char_indices().map(|(i, _)| i).collect();

@@ -22,7 +22,14 @@ fn help_fits_a_screen_and_starts_with_every_day() {
 #[test]
 fn shipped_runbooks_are_good_and_formatted() {
     let place = Place::new();
-    for name in ["deploy.etcdrb", "backup.etcdrb", "restore.etcdrb"] {
+    std::fs::create_dir(place.path().join("lib")).unwrap();
+    for name in [
+        "deploy.etcdrb",
+        "backup.etcdrb",
+        "restore.etcdrb",
+        "rolling-restart.etcdrb",
+        "lib/members.etcdrb",
+    ] {
         let text = place.runbook(&["view", name]);
         assert_eq!(text.code, 0);
         place.write(name, text.out.as_bytes());
@@ -48,7 +55,7 @@ fn fmt_keeps_comments_and_is_idempotent() {
 #[test]
 fn explain_answers_for_verbs_guards_and_codes() {
     let place = Place::new();
-    for word in ["restore", "quorum-safe", "snapshot-verified", "service"] {
+    for word in ["restore", "quorum-safe", "snapshot-verified", "service", "import", "procedure"] {
         let said = place.runbook(&["explain", word]);
         assert!(
             said.code == 0 && said.out.lines().count() > 2,
