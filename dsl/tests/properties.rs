@@ -247,10 +247,7 @@ fn nothing_nests_deep_enough_to_exhaust_the_stack() {
 fn line_ends_and_byte_order_marks_of_other_editors_are_read() {
     let text = include_str!("../../playbooks/restore.etcdrb");
     let foreign = format!("\u{FEFF}{}", text.replace('\n', "\r\n"));
-    assert_eq!(
-        parse(&foreign).unwrap().lines,
-        parse(text).unwrap().lines
-    );
+    assert_eq!(parse(&foreign).unwrap().lines, parse(text).unwrap().lines);
     assert_eq!(format(&foreign).unwrap(), text);
 }
 

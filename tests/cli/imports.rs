@@ -81,7 +81,11 @@ fn check_and_fmt_read_libraries() {
         let said = desk.runbook(&["check", file]);
         assert!(said.code == 0 && said.err.contains("good"), "{}", said.err);
     }
-    desk.library(&LIBRARY.replace("  step", "step").replace("target,", "target  ,"));
+    desk.library(
+        &LIBRARY
+            .replace("  step", "step")
+            .replace("target,", "target  ,"),
+    );
     assert_eq!(desk.runbook(&["fmt", "--check", "lib/own.etcdrb"]).code, 10);
     assert_eq!(desk.runbook(&["fmt", "lib/own.etcdrb"]).code, 0);
     assert_eq!(desk.file("lib/own.etcdrb").unwrap(), LIBRARY);
@@ -174,8 +178,7 @@ fn the_shipped_library_is_found_from_anywhere() {
         said.out
     );
     // One of the same path beside the runbook comes first.
-    desk.place
-        .write("lib/members.etcdrb", LIBRARY.as_bytes());
+    desk.place.write("lib/members.etcdrb", LIBRARY.as_bytes());
     desk.runbook(&["check", "other.etcdrb"])
         .refuses(10, &["no procedure is called `verify-members`"]);
 }
@@ -243,5 +246,9 @@ fn a_saved_plan_of_a_shipped_runbook_keeps_its_library() {
     let plan = desk.file("a.plan").unwrap();
     assert!(plan.contains("embedded:lib/members.etcdrb"), "{plan}");
     let said = desk.runbook(&["exec", "a.plan", "-C"]);
-    assert!(!said.err.contains("sha256"), "no text differs: {}", said.err);
+    assert!(
+        !said.err.contains("sha256"),
+        "no text differs: {}",
+        said.err
+    );
 }

@@ -55,7 +55,14 @@ fn fmt_keeps_comments_and_is_idempotent() {
 #[test]
 fn explain_answers_for_verbs_guards_and_codes() {
     let place = Place::new();
-    for word in ["restore", "quorum-safe", "snapshot-verified", "service", "import", "procedure"] {
+    for word in [
+        "restore",
+        "quorum-safe",
+        "snapshot-verified",
+        "service",
+        "import",
+        "procedure",
+    ] {
         let said = place.runbook(&["explain", word]);
         assert!(
             said.code == 0 && said.out.lines().count() > 2,

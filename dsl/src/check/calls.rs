@@ -257,7 +257,9 @@ impl Checker<'_> {
                         program.span,
                     )
                     .label("not a text in quotation marks")
-                    .help("values go into it in braces, and reach it as values: `\"touch {path}\"`"),
+                    .help(
+                        "values go into it in braces, and reach it as values: `\"touch {path}\"`",
+                    ),
                 );
             }
         }

@@ -147,7 +147,10 @@ impl Checker<'_> {
         let mut given = value.clone();
         if let Expr::Name(name) = &value.value
             && self.scope.in_procedure
-            && self.scope.get(name).is_some_and(|s| s.ty == Some(Type::Duration))
+            && self
+                .scope
+                .get(name)
+                .is_some_and(|s| s.ty == Some(Type::Duration))
         {
             match self.scope.bound(name) {
                 Some(argument) => given = argument.clone(),

@@ -106,7 +106,9 @@ impl<'a> Checker<'a> {
         }
         let word = name.value.as_str();
         let help = if Verb::parse(word).is_some() {
-            format!("`{word}` is a verb: it stands in a step, and its arguments without parentheses")
+            format!(
+                "`{word}` is a verb: it stands in a step, and its arguments without parentheses"
+            )
         } else if GuardName::parse(word).is_some() {
             format!("`{word}` is a guard: write `require {word}(...)` or `ensure {word}(...)`")
         } else {
@@ -143,7 +145,11 @@ impl<'a> Checker<'a> {
         }
         let usage = usage(signature);
         if let Some(extra) = invoke.arguments.get(wanted.len()) {
-            let noun = if wanted.len() == 1 { "argument" } else { "arguments" };
+            let noun = if wanted.len() == 1 {
+                "argument"
+            } else {
+                "arguments"
+            };
             self.problem(
                 Diagnostic::new(
                     Code::ExtraArgument,
@@ -331,7 +337,10 @@ impl<'a> Checker<'a> {
             self.problems.push(error);
         }
         if self.opened.parts == 0 {
-            self.too_many(span, "its arguments make it too large to be read".to_owned());
+            self.too_many(
+                span,
+                "its arguments make it too large to be read".to_owned(),
+            );
         }
         self.lifted.extend(requires);
         items

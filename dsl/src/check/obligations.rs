@@ -49,6 +49,9 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
     }
 }
 
+/// A call's place and arguments.
+type CallSite<'a> = (Span, &'a [(String, Node<Expr>)]);
+
 /// What is known at a point of the runbook.
 struct Walk<'a> {
     problems: &'a mut Vec<Diagnostic>,
@@ -69,7 +72,7 @@ struct Walk<'a> {
     confirmed: bool,
     irreversible: Option<Span>,
     /// Calls around the item that is looked at: place and arguments, outermost first.
-    calls: Vec<(Span, &'a [(String, Node<Expr>)])>,
+    calls: Vec<CallSite<'a>>,
 }
 
 impl<'a> Walk<'a> {

@@ -88,7 +88,9 @@ impl<'a> Checker<'a> {
         } else if FUNCTIONS.iter().any(|f| f.name == name) {
             Some("a function")
         } else {
-            ITEM_WORDS.contains(&name).then_some("a word of the language")
+            ITEM_WORDS
+                .contains(&name)
+                .then_some("a word of the language")
         };
         if let Some(what) = what {
             self.problem(
@@ -132,8 +134,7 @@ impl<'a> Checker<'a> {
         let mut parameters = Vec::new();
         for parameter in &procedure.parameters {
             let ProcedureParameter { name, ty: written } = &parameter.value;
-            let hosts =
-                written.value.name.value == "target" && written.value.arguments.is_empty();
+            let hosts = written.value.name.value == "target" && written.value.arguments.is_empty();
             let ty = if hosts {
                 Some(Type::Target)
             } else {

@@ -190,9 +190,13 @@ impl Loading<'_> {
             ),
         };
         self.problems.push(
-            Diagnostic::new(Code::ImportMissing, format!("import `{name}`: {error}"), span)
-                .label(label)
-                .help(help),
+            Diagnostic::new(
+                Code::ImportMissing,
+                format!("import `{name}`: {error}"),
+                span,
+            )
+            .label(label)
+            .help(help),
         );
     }
 
@@ -287,8 +291,7 @@ pub(super) fn by_way<'a>(names: impl Iterator<Item = &'a String>) -> String {
 
 /// What is wrong with a path that is imported, and the help.
 fn fault(path: &Node<Expr>, name: &str) -> Option<(&'static str, &'static str)> {
-    const BELOW: &str =
-        "name a file below this one's directory, or one that runbook ships: `\"lib/members.etcdrb\"`";
+    const BELOW: &str = "name a file below this one's directory, or one that runbook ships: `\"lib/members.etcdrb\"`";
     if plain(path).is_none() {
         return Some((
             "has braces",

@@ -185,11 +185,7 @@ impl Checker<'_> {
             } else {
                 &RESERVED[..4]
             };
-            let known: Vec<&str> = self
-                .scope
-                .names()
-                .chain(reserved.iter().copied())
-                .collect();
+            let known: Vec<&str> = self.scope.names().chain(reserved.iter().copied()).collect();
             let near = suggest::did_you_mean(name, known);
             let what = if self.scope.in_procedure {
                 "a procedure knows its parameters and the language's names: make it a parameter"

@@ -96,7 +96,10 @@ impl Builder {
         Node::new(pair.as_str().trim_end().to_owned(), self.span(pair))
     }
 
-    pub(super) fn block<'i, T: Line>(&mut self, parts: impl Iterator<Item = Pair<'i, Rule>>) -> Block<T> {
+    pub(super) fn block<'i, T: Line>(
+        &mut self,
+        parts: impl Iterator<Item = Pair<'i, Rule>>,
+    ) -> Block<T> {
         let mut block = Block {
             lines: Vec::new(),
             open: Node::default(),

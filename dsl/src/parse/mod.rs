@@ -10,8 +10,8 @@ mod words;
 
 pub use build::parse;
 pub(crate) use build::parse_source;
-pub(crate) use recover::ITEM_WORDS;
 pub(crate) use expr::{join, precedence};
+pub(crate) use recover::ITEM_WORDS;
 pub(crate) use scan::is_hidden;
 pub(crate) use text::plain;
 

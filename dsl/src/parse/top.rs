@@ -75,9 +75,7 @@ impl Builder {
             match part.as_rule() {
                 Rule::name => name = Some(self.name(&part)),
                 Rule::parameters => {
-                    let given = part
-                        .into_inner()
-                        .filter(|p| p.as_rule() == Rule::parameter);
+                    let given = part.into_inner().filter(|p| p.as_rule() == Rule::parameter);
                     parameters = given.filter_map(|p| self.parameter(p)).collect();
                 }
                 Rule::text => about = Some(self.text(part)),
@@ -125,7 +123,7 @@ impl Builder {
         self.problem(
             Diagnostic::new(Code::NoRunbook, "the file holds no runbook", last)
                 .label("`runbook NAME { ... }` is wanted, or a `procedure`")
-            .help("`runbook new` writes one to begin with"),
+                .help("`runbook new` writes one to begin with"),
         );
     }
 }

@@ -11,9 +11,7 @@ use crate::command::warn;
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
-use crate::library::{
-    EMBEDDED, Found, LIBRARY, LookupError, Shipped, find, import, template,
-};
+use crate::library::{EMBEDDED, Found, LIBRARY, LookupError, Shipped, find, import, template};
 
 impl From<LookupError> for Failure {
     fn from(error: LookupError) -> Self {
@@ -117,9 +115,8 @@ fn source_of(found: &Found) -> SourceText {
 /// Finds and checks a runbook; shows its warnings.
 pub fn read(name: &str, environment: &Environment) -> Result<CheckedRunbook, Failure> {
     let found = find(name, &environment.runbook_path)?;
-    let (checked, warnings) =
-        runbook_dsl::check(source_of(&found), &Beside(found.dir.clone()))
-            .map_err(|errors| Failure::all(exit::BAD_INPUT, errors))?;
+    let (checked, warnings) = runbook_dsl::check(source_of(&found), &Beside(found.dir.clone()))
+        .map_err(|errors| Failure::all(exit::BAD_INPUT, errors))?;
     warn(
         warnings.iter().map(|w| w as &dyn miette::Diagnostic),
         environment,
