@@ -62,7 +62,7 @@ codes! {
     Error TooDeep "runbook::parse::too_deep"
         "Brackets nest at most 32 deep, and an expression has at most 256 parts. No runbook needs more; the limit keeps hostile texts from exhausting the machine."
     Error TooLarge "runbook::parse::too_large"
-        "A runbook has at most 4 MiB."
+        "A runbook has at most 4 MiB, with the files that it imports."
     Error NoRunbook "runbook::parse::no_runbook"
         "A file holds exactly one `runbook NAME { ... }`, or procedures for other files to import."
     Error Unsupported "runbook::parse::unsupported"

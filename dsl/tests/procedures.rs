@@ -85,6 +85,56 @@ fn files_that_import_ever_more_files_come_to_an_end() {
     assert!(loader.0.get() <= 64);
 }
 
+/// Every file has 1 MiB.
+struct Large;
+
+impl Loader for Large {
+    fn template(&self, name: &str) -> Result<SourceText, LoadError> {
+        Nothing.template(name)
+    }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        Ok(SourceText {
+            name: path.to_owned(),
+            text: format!(
+                "edition 1\n#{}\nprocedure {}(members: target) {{\n  ensure writable(members)\n}}\n",
+                "x".repeat(1 << 20),
+                path.trim_end_matches(".etcdrb")
+            ),
+        })
+    }
+}
+
+#[test]
+fn files_that_are_too_large_together_are_refused() {
+    let text = |files: usize| {
+        let imports: String = (0..files)
+            .map(|n| format!("import \"f{n}.etcdrb\"\n"))
+            .collect();
+        let calls: String = (0..files).map(|n| format!("  f{n}(members)\n")).collect();
+        format!("{imports}\n{}", around(&format!("{calls}  f0(apis)\n")))
+    };
+    assert!(checked(&text(3), &Large).is_ok());
+    let problems = checked(&text(4), &Large).unwrap_err();
+    let codes: Vec<Code> = problems.iter().map(Diagnostic::code).collect();
+    assert_eq!(codes, [Code::TooLarge]);
+}
+
+#[test]
+fn very_many_procedures_are_read_in_time() {
+    let mut text = around("  p0(members)\n  p0(apis)\n");
+    for n in 0..5_000 {
+        let _ = write!(
+            text,
+            "procedure p{n}(a: target) {{\n  p{}(a)\n  nobody(a)\n}}\n",
+            n + 1
+        );
+    }
+    let problems = checked(&text, &Nothing).unwrap_err();
+    // As many as are shown of one text, and that there are more.
+    assert_eq!(problems.len(), 101);
+}
+
 #[test]
 fn words_of_the_catalogue_are_never_taken_for_parameters() {
     // The parameter is called as a service, a group and a state are.

@@ -27,6 +27,8 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_PARTS: usize = 1 << 20;
 /// Places of an error in nested calls, but for the runbook's own.
 const SHOWN: usize = 4;
+/// Names that are unknown, for which a near one is searched.
+const SEARCHES: usize = 200;
 /// Parts that an argument has after those of the calls around it were put in.
 const MAX_ARGUMENT: usize = 256;
 
@@ -112,7 +114,13 @@ impl<'a> Checker<'a> {
         } else if GuardName::parse(word).is_some() {
             format!("`{word}` is a guard: write `require {word}(...)` or `ensure {word}(...)`")
         } else {
-            let known = unit.names.keys().map(String::as_str);
+            // Of very many errors few are shown, and each search looks at every name.
+            let names = if self.problems.len() < SEARCHES {
+                Some(unit.names.keys())
+            } else {
+                None
+            };
+            let known = names.into_iter().flatten().map(String::as_str);
             suggest::did_you_mean(word, known.chain(VERBS.iter().map(|v| v.name))).unwrap_or_else(
                 || "a procedure stands in this file, or in one that it imports: `import \"lib/members.etcdrb\"`".to_owned(),
             )

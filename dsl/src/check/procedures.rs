@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
             let Some((file, procedure)) = self.program.procedure(id) else {
                 continue;
             };
-            let errors = self.errors();
+            let before = self.problems.len();
             let parameters = self.given_parameters(file, procedure);
             self.procedure_named(procedure);
             self.signatures.push(Rc::new(Signature {
@@ -53,23 +53,24 @@ impl<'a> Checker<'a> {
                 file,
                 parameters,
                 block: &procedure.block,
-                sound: self.errors() == errors,
+                sound: !self.wrong_since(before),
                 lines: lines(&procedure.block),
             }));
         }
         self.no_recursion();
         for id in self.program.ids() {
-            let errors = self.errors();
+            let before = self.problems.len();
             self.alone(id);
-            if self.errors() > errors {
+            if self.wrong_since(before) {
                 self.unsound(id);
             }
         }
     }
 
-    fn errors(&self) -> usize {
-        let error = |d: &&Diagnostic| d.severity() == Severity::Error;
-        self.problems.iter().filter(error).count()
+    /// Whether an error was told since there were so many problems.
+    fn wrong_since(&self, before: usize) -> bool {
+        let told = self.problems.get(before..).unwrap_or_default();
+        told.iter().any(|d| d.severity() == Severity::Error)
     }
 
     fn unsound(&mut self, id: usize) {
@@ -155,11 +156,7 @@ impl<'a> Checker<'a> {
     /// The type of a parameter that is no target.
     fn given_type(&mut self, written: &Node<ast::TypeRef>) -> Option<Type> {
         let ty = self.type_named(written)?;
-        let inner = match &ty {
-            Type::Optional(inner) | Type::List(inner) => inner,
-            other => other,
-        };
-        if *inner != Type::Secret {
+        if !holds_secret(&ty) {
             return Some(ty);
         }
         self.problem(
@@ -179,10 +176,10 @@ impl<'a> Checker<'a> {
         let Some(signature) = self.signatures.get(id).map(Rc::clone) else {
             return;
         };
-        let errors = self.errors();
+        let before = self.problems.len();
         let outer = self.enter(signature.file, Scope::of_procedure(&signature, None));
         self.procedure_lines(signature.block, false);
-        if signature.sound && self.errors() == errors {
+        if signature.sound && !self.wrong_since(before) {
             self.unused_given();
         }
         self.leave(outer);
@@ -306,6 +303,14 @@ impl<'a> Checker<'a> {
             .get(id)
             .map(|s| s.name.to_owned())
             .unwrap_or_default()
+    }
+}
+
+fn holds_secret(ty: &Type) -> bool {
+    match ty {
+        Type::Secret => true,
+        Type::Optional(inner) | Type::List(inner) => holds_secret(inner),
+        _ => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The files that a runbook is made of: read before anything is judged, and what each can call.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::entry::{LoadError, Loader};
 use super::rings::rings;
@@ -9,7 +10,7 @@ use crate::checked::SourceText;
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Expr;
-use crate::parse::{parse_source, plain};
+use crate::parse::{MAX_BYTES, parse_source, plain};
 use crate::span::{Node, Span};
 
 /// Files that a runbook may be made of.
@@ -19,7 +20,7 @@ const MAX_FILES: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Program {
     pub files: Vec<Unit>,
-    /// Every procedure: its file, its line in there.
+    /// Every procedure, file by file: its file, its line in there.
     procedures: Vec<(usize, usize)>,
 }
 
@@ -28,6 +29,8 @@ pub(super) struct Program {
 pub(super) struct Unit {
     pub lines: Vec<Node<Top>>,
     pub imports: Vec<Import>,
+    /// Numbers of its own procedures.
+    own: Range<usize>,
     /// Procedures that it can call, by name.
     pub names: BTreeMap<String, usize>,
     /// It or one that it imports could not be read: names may be missing.
@@ -53,16 +56,14 @@ impl Program {
     }
 
     /// Numbers of all procedures, file by file.
-    pub fn ids(&self) -> std::ops::Range<usize> {
+    pub fn ids(&self) -> Range<usize> {
         0..self.procedures.len()
     }
 
     /// Procedures of a file itself.
     pub fn of_file(&self, file: usize) -> impl Iterator<Item = (usize, &Procedure)> {
-        self.ids().filter_map(move |id| {
-            let (of, procedure) = self.procedure(id)?;
-            (of == file).then_some((id, procedure))
-        })
+        let own = self.files.get(file).map_or(0..0, |unit| unit.own.clone());
+        own.filter_map(|id| Some((id, self.procedure(id)?.1)))
     }
 
     /// The runbook of a file.
@@ -133,11 +134,13 @@ impl Loading<'_> {
                 None => unit.imports.push(Import { span, file }),
             }
         }
+        let first = self.program.procedures.len();
         for (line, top) in unit.lines.iter().enumerate() {
             if matches!(top.value, Top::Procedure(_)) {
                 self.program.procedures.push((at, line));
             }
         }
+        unit.own = first..self.program.procedures.len();
         self.program.files.push(unit);
     }
 
@@ -162,15 +165,23 @@ impl Loading<'_> {
         if let Some(known) = self.sources.iter().position(|s| s.name == found.name) {
             return Some(known);
         }
-        if self.sources.len() == MAX_FILES {
+        let bytes: usize = self.sources.iter().map(|s| s.text.len()).sum();
+        let beyond = if self.sources.len() == MAX_FILES {
+            Some((
+                Code::TooManyItems,
+                format!("the runbook is made of more than {MAX_FILES} files"),
+            ))
+        } else if bytes + found.text.len() > MAX_BYTES {
+            let message = "the runbook and what it imports have more than 4 MiB".to_owned();
+            Some((Code::TooLarge, message))
+        } else {
+            None
+        };
+        if let Some((code, message)) = beyond {
             self.problems.push(
-                Diagnostic::new(
-                    Code::TooManyItems,
-                    format!("the runbook is made of more than {MAX_FILES} files"),
-                    path.span,
-                )
-                .label("one too many")
-                .help("put procedures that are used together into one file"),
+                Diagnostic::new(code, message, path.span)
+                    .label("one too many")
+                    .help("import what is called and nothing else"),
             );
             return None;
         }

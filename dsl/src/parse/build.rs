@@ -14,7 +14,7 @@ use crate::expr::Expr;
 use crate::span::{Node, Span};
 
 /// Largest text that is looked at.
-const MAX_BYTES: usize = 4 << 20;
+pub(crate) const MAX_BYTES: usize = 4 << 20;
 
 /// Parses one file. Errors are all that can be told independently of each other, in the order of their places.
 pub fn parse(text: &str) -> Result<File, Vec<Diagnostic>> {

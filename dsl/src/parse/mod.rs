@@ -9,7 +9,7 @@ mod top;
 mod words;
 
 pub use build::parse;
-pub(crate) use build::parse_source;
+pub(crate) use build::{MAX_BYTES, parse_source};
 pub(crate) use expr::{join, precedence};
 pub(crate) use recover::ITEM_WORDS;
 pub(crate) use scan::is_hidden;
