@@ -42,6 +42,8 @@ pub(super) struct Opened {
     parts: usize,
     /// A limit was reached, and it was said.
     full: bool,
+    /// A call of the runbook could not be opened, and it was said why.
+    pub missing: bool,
 }
 
 impl Default for Opened {
@@ -52,6 +54,7 @@ impl Default for Opened {
             bytes: MAX_BYTES,
             parts: MAX_PARTS,
             full: false,
+            missing: false,
         }
     }
 }
@@ -65,6 +68,18 @@ impl<'a> Checker<'a> {
         out: &mut Vec<Item>,
         in_outage: bool,
     ) {
+        let alone = self.scope.in_procedure && self.scope.bindings.is_none();
+        let called = self.call_of(invoke, span, (in_outage, alone));
+        self.opened.missing |= called.is_none() && !alone;
+        out.extend(called);
+    }
+
+    fn call_of(
+        &mut self,
+        invoke: &ast::Invoke,
+        span: Span,
+        (in_outage, alone): (bool, bool),
+    ) -> Option<Item> {
         let Some(id) = self.callee(&invoke.name) else {
             let name = &invoke.name.value;
             // What was meant as a verb takes words that are no names.
@@ -73,27 +88,22 @@ impl<'a> Checker<'a> {
                     self.type_of(argument, Place::Once);
                 }
             }
-            return;
+            return None;
         };
         self.called.insert((self.at, id));
-        let Some(signature) = self.signatures.get(id).map(Rc::clone) else {
-            return;
-        };
-        let Some(arguments) = self.call_arguments(&signature, invoke, span) else {
-            return;
-        };
-        let alone = self.scope.in_procedure && self.scope.bindings.is_none();
-        let items = if alone || !signature.sound {
+        let signature = self.signatures.get(id).map(Rc::clone)?;
+        let arguments = self.call_arguments(&signature, invoke, span)?;
+        let items = if alone {
             Vec::new()
         } else {
-            self.open(&signature, &arguments, span, in_outage)
+            self.open(&signature, &arguments, span, in_outage)?
         };
-        out.push(Item::Called {
+        Some(Item::Called {
             procedure: signature.name.to_owned(),
             arguments,
             items,
             span,
-        });
+        })
     }
 
     /// The procedure of a name; none where there is none, which has then been said.
@@ -303,16 +313,16 @@ impl<'a> Checker<'a> {
         Some(value.clone())
     }
 
-    /// The lines of a procedure with the arguments of a call.
+    /// The lines of a procedure with the arguments of a call; none where they cannot be had, which has then been said.
     fn open(
         &mut self,
         signature: &Signature<'a>,
         arguments: &[(String, Node<Expr>)],
         span: Span,
         in_outage: bool,
-    ) -> Vec<Item> {
-        if !self.has_room(signature, span) {
-            return Vec::new();
+    ) -> Option<Vec<Item>> {
+        if !signature.sound || !self.has_room(signature, span) {
+            return None;
         }
         let bindings: Bindings = arguments.iter().cloned().collect();
         let scope = Scope::of_procedure(signature, Some(bindings));
@@ -351,7 +361,7 @@ impl<'a> Checker<'a> {
             );
         }
         self.lifted.extend(requires);
-        items
+        Some(items)
     }
 
     /// Whether a call can be opened still.
