@@ -65,6 +65,14 @@ impl Diagnostic {
         self
     }
 
+    /// A further place, of one that was told already.
+    pub(crate) fn also(&mut self, span: Span, text: impl Into<String>) {
+        self.labels.push(Label {
+            span,
+            text: text.into(),
+        });
+    }
+
     pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self

@@ -10,6 +10,8 @@ use crate::span::{Node, Span};
 
 /// Calls that are shown beside the runbook's own.
 const SHOWN: usize = 3;
+/// Places that one problem shows.
+const MOST_CALLS: usize = 6;
 
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
@@ -105,14 +107,31 @@ impl<'a> Walk<'a> {
 
     /// Tells a problem, with the calls that lead to it.
     fn say(&mut self, problem: Diagnostic) {
-        let mut problem = problem;
+        let mut places: Vec<Span> = Vec::new();
         for (i, (span, _)) in self.calls.iter().enumerate().rev() {
             // The nearest calls and the runbook's own: what lies between tells a reader nothing more.
             if i == 0 || i + SHOWN >= self.calls.len() {
-                problem = problem.and(*span, "called here");
+                places.push(*span);
             }
         }
-        self.problems.push(problem);
+        let told = self
+            .problems
+            .iter_mut()
+            .find(|d| d.code() == problem.code() && d.span() == problem.span());
+        match told {
+            // A procedure that owes the same at every call owes it once.
+            Some(told) if !places.is_empty() => {
+                places.retain(|place| told.labels().iter().all(|l| l.span != *place));
+                let room = MOST_CALLS.saturating_sub(told.labels().len());
+                for place in places.into_iter().take(room) {
+                    told.also(place, "and here");
+                }
+            }
+            _ => {
+                let label = |d: Diagnostic, place: &Span| d.and(*place, "called here");
+                self.problems.push(places.iter().fold(problem, label));
+            }
+        }
     }
 
     /// A target as a help can name it: in a procedure by its parameter.
