@@ -6,6 +6,7 @@
 )]
 
 mod documents;
+mod imports;
 mod input;
 mod plans;
 mod reading;

@@ -429,7 +429,7 @@ pub struct FmtArgs {
 /// `explain`.
 #[derive(Args, Clone, Debug)]
 pub struct ExplainArgs {
-    /// A code such as `runbook::check::unknown_verb`, a verb, a guard, a function or a type
+    /// A code such as `runbook::check::unknown_verb`, a verb, a guard, a function, a type or `procedure`
     pub word: String,
 }
 

@@ -247,6 +247,7 @@ impl<'a> Builder<'a> {
                     let guard = self.ensure(used, &[])?;
                     self.items.push(PlanItem::Ensure(Box::new(guard)));
                 }
+                Item::Called { items, .. } => self.body(items)?,
             }
         }
         Ok(())

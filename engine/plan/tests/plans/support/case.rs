@@ -82,15 +82,34 @@ impl Loader for Templates {
             text,
         })
     }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        let text = std::fs::read_to_string(root().join("playbooks").join(path));
+        let text = text.map_err(|e| LoadError::Unreadable {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?;
+        Ok(SourceText {
+            name: format!("embedded:{path}"),
+            text,
+        })
+    }
 }
 
-/// One template, whatever it is called.
+/// One text beside the runbook, whatever it is called.
 struct One(&'static str);
 
 impl Loader for One {
     fn template(&self, name: &str) -> Result<SourceText, LoadError> {
         Ok(SourceText {
             name: format!("templates/{name}"),
+            text: self.0.to_owned(),
+        })
+    }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        Ok(SourceText {
+            name: path.to_owned(),
             text: self.0.to_owned(),
         })
     }
