@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use runbook_dsl::catalogue::Verb;
 use runbook_dsl::checked::{self, Call, Step};
 use runbook_model::action::Action;
+use runbook_model::cluster::MemberProbe;
 use runbook_model::guard::{Guard, Verdict};
 use runbook_model::host::HostName;
 use runbook_model::plan::{
@@ -31,8 +32,8 @@ impl<'a> Builder<'a> {
     pub(super) fn step(&mut self, step: &'a Step) -> Outcome<PlanStep> {
         self.steps += 1;
         let hosts = self.hosts(step)?;
-        let batch = first_batch(step, &hosts);
         let view = &self.prediction.view;
+        let batch = &first_batch(step, &hosts, view);
         let request = &self.prepared.request;
         let scope = self.scope(view);
         let when = step
@@ -83,7 +84,10 @@ impl<'a> Builder<'a> {
         if planned.skipped.is_some() {
             return Ok(planned);
         }
-        self.foresee(&planned.requires);
+        // How many may be stopped at once is decided by what is seen then.
+        if step.strategy != checked::Strategy::RollingQuorumSafe {
+            self.foresee(&planned.requires);
+        }
         self.work(step, &hosts, &mut planned)?;
         self.prediction.settle();
         planned.quorum_after = self.quorum(&self.prediction.view);
@@ -337,11 +341,22 @@ fn replace_undo(actions: &mut [PlannedAction], undo: Vec<Action>) {
 }
 
 /// The hosts that are worked on at once, first.
-fn first_batch<'h>(step: &Step, hosts: &'h [HostName]) -> &'h [HostName] {
+fn first_batch(step: &Step, hosts: &[HostName], view: &View) -> Vec<HostName> {
+    let mut hosts = hosts.to_vec();
+    if step.leader_last {
+        let rank = |host: &HostName| match view.cluster.members.get(host) {
+            Some(MemberProbe::Serving(s)) if s.leader == 0 || s.is_learner => 0,
+            Some(MemberProbe::Serving(s)) if s.leader == s.member_id => 2,
+            Some(MemberProbe::Serving(_)) => 1,
+            _ => 0,
+        };
+        hosts.sort_by_key(rank);
+    }
     let size = match step.strategy {
         checked::Strategy::Parallel => hosts.len(),
         checked::Strategy::Rolling(batch) => batch.min(hosts.len()),
         checked::Strategy::RollingQuorumSafe => hosts.len().min(1),
     };
-    &hosts[..size]
+    hosts.truncate(size);
+    hosts
 }

@@ -319,7 +319,11 @@ pub(super) fn initial_cluster(site: &Site<'_>) -> Option<String> {
         }
     }
     for member in members.iter().filter(|m| !known.contains(&m.id)) {
-        parts.extend(named(member, &member.name));
+        // One that never started and that nobody here knows has no name yet.
+        match member.name.as_str() {
+            "" => parts.extend(named(member, &format!("{:x}", member.id))),
+            name => parts.extend(named(member, name)),
+        }
     }
     Some(parts.join(","))
 }
