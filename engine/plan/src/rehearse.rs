@@ -90,6 +90,7 @@ pub fn rehearse(plan: &Plan, view: &View) -> Result<Plan, RehearseError> {
         } else if restored {
             copies = true;
             steps.extend(maker.copy(step)?);
+            steps.extend(rest(step));
         } else if step.work.iter().all(|w| maker.is_beside(w)) {
             steps.push(maker.kept(step));
         } else {
@@ -123,6 +124,16 @@ pub fn rehearse(plan: &Plan, view: &View) -> Result<Plan, RehearseError> {
 
 fn is_restore(planned: &PlannedAction) -> bool {
     matches!(planned.action, Action::RestoreDataDir { .. })
+}
+
+/// What a step that restores does besides.
+fn rest(step: &PlanStep) -> Option<PlanStep> {
+    let mut rest = step.clone();
+    for work in &mut rest.work {
+        work.actions.retain(|a| !is_restore(a));
+    }
+    let any = rest.work.iter().any(|w| !w.actions.is_empty());
+    any.then(|| left_out(&rest))
 }
 
 /// A step that would touch the living, with what it would have done.
@@ -167,11 +178,7 @@ impl Maker<'_> {
 
     /// Guards of the living's loss need not hold; those of what is done beside it must.
     fn guards(&self, all: &[PlannedGuard]) -> Vec<PlannedGuard> {
-        let mut kept: Vec<_> = all
-            .iter()
-            .filter(|g| is_of_beside_work(g))
-            .cloned()
-            .collect();
+        let mut kept: Vec<_> = all.iter().filter(|g| self.is_needed(g)).cloned().collect();
         for guard in &mut kept {
             if let Guard::DiskFree { bytes, .. } = &mut guard.guard {
                 *bytes = bytes.saturating_mul(2);
@@ -184,6 +191,20 @@ impl Maker<'_> {
             }
         }
         kept
+    }
+
+    /// What proves the snapshot, and that the hosts can take and try it.
+    fn is_needed(&self, guard: &PlannedGuard) -> bool {
+        let needed = match &guard.guard {
+            Guard::Reachable { hosts } => hosts.iter().any(|h| self.plan.members.contains_key(h)),
+            Guard::SnapshotVerified { .. }
+            | Guard::SnapshotFits { .. }
+            | Guard::DiskFree { .. }
+            | Guard::ClocksAgree { .. }
+            | Guard::ToolsPresent { .. } => true,
+            _ => false,
+        };
+        needed && !guard.negated
     }
 
     fn requires(&self) -> Vec<PlannedGuard> {
@@ -423,19 +444,6 @@ struct Copied {
     action: Action,
     origin: DataDirOrigin,
     cluster_id: u64,
-}
-
-/// What keeps the living cluster and the beside-work apart, and proves the snapshot.
-fn is_of_beside_work(guard: &PlannedGuard) -> bool {
-    matches!(
-        guard.guard,
-        Guard::Reachable { .. }
-            | Guard::SnapshotVerified { .. }
-            | Guard::SnapshotFits { .. }
-            | Guard::DiskFree { .. }
-            | Guard::ClocksAgree { .. }
-            | Guard::ToolsPresent { .. }
-    ) && !guard.negated
 }
 
 /// Room for the snapshot, whatever the member itself is given: the copy raises no alarm.
