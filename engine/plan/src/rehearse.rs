@@ -91,7 +91,7 @@ pub fn rehearse(plan: &Plan, view: &View) -> Result<Plan, RehearseError> {
             copies = true;
             steps.extend(maker.copy(step)?);
             steps.extend(rest(step));
-        } else if step.work.iter().all(|w| maker.is_beside(w)) {
+        } else if !step.work.is_empty() && step.work.iter().all(|w| maker.is_beside(w)) {
             steps.push(maker.kept(step));
         } else {
             steps.push(left_out(step));
@@ -143,6 +143,9 @@ fn left_out(step: &PlanStep) -> PlanStep {
         if !does.contains(&planned.summary.as_str()) {
             does.push(&planned.summary);
         }
+    }
+    if does.is_empty() {
+        does.push("its hosts were not reached");
     }
     PlanStep {
         skipped: Some(format!("{NOT_REHEARSED}{}", does.join(", "))),
