@@ -38,6 +38,13 @@ pub struct Rehearsed {
     pub no_estimate: Option<String>,
 }
 
+impl Rehearsed {
+    /// Whether anything was measured on any host.
+    pub fn measured(&self) -> bool {
+        self.phases.iter().any(|p| !p.hosts_ms.is_empty())
+    }
+}
+
 /// What is measured of a rehearsal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -203,6 +210,9 @@ pub fn table(rehearsed: &Rehearsed, style: Style) -> String {
     let mut out = measured(rehearsed, style);
     out.push('\n');
     out += &estimate(rehearsed, style);
+    if rehearsed.estimate_ms.is_none() {
+        return out;
+    }
     if !rehearsed.not_measured.is_empty() {
         out += "\nNot measured, and to be added:\n";
         for left in &rehearsed.not_measured {
@@ -222,7 +232,7 @@ pub fn table(rehearsed: &Rehearsed, style: Style) -> String {
         );
         out += &(wrap(&text, style.width, "  ") + "\n");
     }
-    let text = "  The copies ran at the lowest priority beside the living members: on an idle host the same takes less, on a busy one perhaps more.";
+    let text = "  The copies were restored and ran at the lowest priority, beside the living members: on hosts without them the same takes less.";
     out + &wrap(text, style.width, "  ") + "\n"
 }
 
@@ -247,14 +257,14 @@ fn measured(rehearsed: &Rehearsed, style: Style) -> String {
         head += &pad(&escape(host.as_str()), wide(host));
     }
     let mut out = format!("{}\n", style.bold(format!("{head}COUNTS")));
-    let counts = duration(rehearsed.checks_ms);
+    let counts = tenths(rehearsed.checks_ms);
     let blank: String = hosts.iter().map(|host| pad("-", wide(host))).collect();
     out += &format!("{}{blank}{counts}\n", pad(CHECKS, first));
     for phase in &rehearsed.phases {
         out += &pad(&escape(&phase.title), first);
         for host in &hosts {
             let took = phase.hosts_ms.get(*host);
-            let took = took.map_or_else(|| "-".to_owned(), |ms| duration(*ms));
+            let took = took.map_or_else(|| "-".to_owned(), |ms| tenths(*ms));
             out += &pad(&took, wide(host));
         }
         let how = if phase.one_by_one {
@@ -262,9 +272,22 @@ fn measured(rehearsed: &Rehearsed, style: Style) -> String {
         } else {
             ""
         };
-        out += &format!("{}{how}\n", duration(phase.counts_ms));
+        let counts = if phase.hosts_ms.is_empty() {
+            "-".to_owned()
+        } else {
+            tenths(phase.counts_ms)
+        };
+        out += &format!("{counts}{how}\n");
     }
     out
+}
+
+fn rounded(ms: u64) -> u64 {
+    ms.saturating_add(50) / 100 * 100
+}
+
+fn tenths(ms: u64) -> String {
+    duration(rounded(ms))
 }
 
 /// What comes before the steps of any run.
@@ -282,19 +305,20 @@ fn estimate(rehearsed: &Rehearsed, style: Style) -> String {
 }
 
 fn recovery(rehearsed: &Rehearsed, style: Style) -> String {
-    let Some(estimate) = rehearsed.estimate_ms else {
+    if rehearsed.estimate_ms.is_none() {
         let why = rehearsed.no_estimate.as_deref().unwrap_or_default();
         return format!("No recovery time: {}\n", escape(why));
-    };
-    let parts = rehearsed.phases.iter().map(|p| duration(p.counts_ms));
-    let sum: Vec<_> = std::iter::once(duration(rehearsed.checks_ms))
-        .chain(parts)
-        .collect();
+    }
+    let phases = rehearsed.phases.iter().map(|p| p.counts_ms);
+    let parts: Vec<_> = std::iter::once(rehearsed.checks_ms).chain(phases).collect();
+    let shown: Vec<_> = parts.iter().map(|ms| tenths(*ms)).collect();
+    // What is shown adds up, at least below ten seconds.
+    let sum = parts.iter().map(|ms| rounded(*ms)).sum();
     let text = format!(
         "{} {} = {}",
         style.bold("Recovery time, as far as it was measured:"),
-        style.bold(duration(estimate)),
-        sum.join(" + ")
+        style.bold(tenths(sum)),
+        shown.join(" + ")
     );
     let reason =
         "  Each step waits for its slowest host; times are this machine's, round trips included.";

@@ -154,6 +154,9 @@ fn conclude(args: &RehearseArgs, run: &str, environment: &Environment) -> Result
     if args.output == RehearseOutput::Json {
         return print_json(&serde_json::to_value(&told).map_err(std::io::Error::from)?);
     }
+    if !told.measured() {
+        return Ok(());
+    }
     print(&format!("\n{}", table(&told, environment.stdout)))
 }
 

@@ -45,6 +45,9 @@ remove_copy() {
 # prepare_copy DIR USER
 prepare_copy() {
   dir=$1 user=$2
+  # This order, the restore in it too, waits for the living member.
+  renice -n 19 -g 0 >/dev/null 2>&1
+  ! command -v ionice >/dev/null || ionice -c 3 -P 0 2>/dev/null
   # The lock of rehearsals is this run's: what others left is left for good.
   for old in "${dir%"$RUN"}"*; do
     [ ! -e "$old/.runbook-scratch" ] || remove_copy "$old"
