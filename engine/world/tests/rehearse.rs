@@ -25,6 +25,8 @@ struct Copy {
     lab: Lab,
     version: String,
     life_s: u64,
+    /// Of its directory's path all but the run.
+    base: String,
 }
 
 impl Copy {
@@ -40,10 +42,12 @@ impl Copy {
             .stdout(Stdio::from(out))
             .status();
         assert!(unpacked.unwrap().success());
+        let base = lab.path("etcd.rehearsal-");
         Self {
             lab,
             version: version.to_owned(),
             life_s: 120,
+            base,
         }
     }
 
@@ -65,7 +69,7 @@ impl Copy {
     }
 
     fn dir(&self, run: &str) -> String {
-        self.lab.path(&format!("etcd.rehearsal-{run}"))
+        format!("{}{run}", self.base)
     }
 
     fn part(&self, part: Rehearsal) -> Action {
@@ -339,4 +343,29 @@ async fn what_a_dead_rehearsal_left_is_ended_by_the_next() {
         failed(&told[0]).1.contains("was not made by a rehearsal"),
         "{told:?}"
     );
+}
+
+/// Where the data dir cannot be renamed (a mount point, or a link) the copy is within it; a run in need sets the rest aside.
+#[tokio::test]
+async fn a_copy_within_the_data_dir_holds_no_run_up() {
+    let mut copy = Copy::of("3.5.16", "before").await;
+    let (revision, keys, _) = expected(&copy);
+    let data = copy.lab.path("etcd");
+    std::fs::create_dir_all(copy.lab.path("disk/member")).unwrap();
+    std::os::unix::fs::symlink(copy.lab.path("disk"), &data).unwrap();
+    copy.base = format!("{data}/.runbook-rehearsal-");
+    let all = [copy.made(), vec![copy.started()]].concat();
+    let told = copy.apply(1, all).await;
+    assert_eq!(told, [done(true), done(true), done(true)]);
+    let archive = Action::ArchiveDataDir {
+        data_dir: data.clone(),
+        aside: format!("{data}.r1"),
+    };
+    assert_eq!(copy.apply(2, vec![archive]).await, [done(true)]);
+    assert!(!Path::new(&format!("{data}/member")).exists());
+    let read = copy.apply(3, vec![copy.read(revision, Some(keys))]).await;
+    assert_eq!(read, [done(false)], "the copy goes on");
+    let removed = copy.apply(4, vec![copy.part(Rehearsal::Remove)]).await;
+    assert_eq!(removed, [done(true)]);
+    copy.nothing_left();
 }

@@ -77,6 +77,7 @@ number_of() {
 
 # launch_copy DIR ETCD NAME USER QUOTA LIFE
 launch_copy() {
+  umask 077
   dir=$1
   log=$dir/etcd.log
   set -- "$2" "$3" "$4" "$5" "$6"
