@@ -40,6 +40,8 @@ remove_copy() {
   [ -d "$1" ] && [ ! -L "$1" ] && [ -e "$1/.runbook-scratch" ] || fail "\`$1\` is there and was not made by a rehearsal"
   must rm -rf -- "$1"
   changed
+  # Where there was no member there may have been no place for its data.
+  remove_made "$(readlink -f -- "${1%/*}/")"
 }
 
 # prepare_copy DIR USER
