@@ -316,8 +316,9 @@ Examples:
   runbook rehearse restore.etcdrb -i prod.inv -e snapshot=backup.db --output json > times.json
   runbook rehearse --clean -i prod.inv       # what a rehearsal left that was killed
 
-Pushes, tries and restores the snapshot on every host, beside the data; starts the copy as a cluster of its
-own on sockets in its directory, reads it back, removes it. No unit, config, data dir or port is touched.")]
+Pushes, tries and restores the snapshot on every host, beside the data; starts the copy as a cluster
+of its own, on sockets in its directory; reads it back; removes all of it. No unit, configuration,
+data dir or port of the living cluster is touched. Times are told last, on standard output.")]
 pub struct RehearseArgs {
     /// A path, or a name looked up in RUNBOOK_PATH, ./playbooks and among the shipped ones
     #[arg(value_name = "RUNBOOK", required_unless_present = "clean")]

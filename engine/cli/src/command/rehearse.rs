@@ -52,7 +52,7 @@ pub fn rehearse(args: &RehearseArgs, environment: &Environment) -> Ended {
             cluster.as_ref() == Some(&plan.cluster)
         })?;
     }
-    let code = worlds::run(async {
+    let ended = worlds::run(async {
         let planned = planned(&what, &inputs, environment).await?;
         let exec = ExecArgs {
             what: what.clone(),
@@ -64,10 +64,13 @@ pub fn rehearse(args: &RehearseArgs, environment: &Environment) -> Ended {
             quiet: false,
         };
         proceed(&exec, planned, None, environment).await
-    })?;
-    if !args.dry_run {
-        conclude(args, &inputs.run, environment)?;
+    });
+    if args.dry_run {
+        return ended;
     }
+    let concluded = conclude(args, &inputs.run, environment);
+    let code = ended?;
+    concluded?;
     Ok(code)
 }
 

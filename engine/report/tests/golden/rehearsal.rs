@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use runbook_model::action::Outcome;
 use runbook_model::event::{Event, Record, RunEnd};
 use runbook_report::rehearsal::{rehearsed, table};
+use runbook_report::review::{markdown, of_run};
 use runbook_report::style::Style;
 
 use crate::support::{failed, host, journal, starts, work};
@@ -94,4 +95,11 @@ fn one_that_was_gone_on_with_gives_no_recovery_time() {
     let told = rehearsed(&records).unwrap();
     assert!(told.done && told.estimate_ms.is_none());
     assert!(table(&told, Style::PLAIN).contains("No recovery time: it was broken off"));
+}
+
+#[test]
+fn a_reviewer_reads_of_no_data_that_is_replaced() {
+    let page = markdown(&of_run(&whole()).unwrap(), None);
+    assert!(!page.contains("replaces data"), "{page}");
+    assert!(page.contains("Start the copy"), "{page}");
 }
