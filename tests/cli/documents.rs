@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
+    &["rehearse"],
     &["status"],
     &["resume"],
     &["rollback"],

@@ -10,6 +10,7 @@ mod imports;
 mod input;
 mod plans;
 mod reading;
+mod rehearse;
 mod shown;
 mod support;
 mod words;

@@ -56,6 +56,7 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
             // INVARIANT: clap asks for one of the two.
             (None, None) => Ok(exit::USAGE),
         },
+        Command::Rehearse(args) => command::rehearse::rehearse(&args, environment),
         Command::Status(args) => command::status::status(&args, environment),
         Command::Resume(args) => command::runs::go_on(&args, environment),
         Command::Rollback(args) => command::runs::undo(&args, environment),

@@ -101,6 +101,7 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
         } => data::reinstate(host, data_dir, aside, failed),
         Action::RestoreDataDir { .. } => data::restore(host, run, action),
         Action::ChangeCluster { .. } => Err("the simulator does not know this change".to_owned()),
+        Action::RehearseMember { dir, part } => data::rehearse(host, dir, part),
         Action::Shell {
             creates, read_only, ..
         } => Ok(shell(host, creates.as_deref(), *read_only)),

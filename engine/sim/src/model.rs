@@ -145,6 +145,7 @@ impl ControlFile {
             hash: store.hash(),
             revision: store.revision,
             total_keys: store.keys.len() as u64,
+            live_keys: store.keys.len() as u64,
             has_hash: true,
             needs_version: None,
             auth_enabled: false,

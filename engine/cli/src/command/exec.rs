@@ -316,7 +316,10 @@ pub(super) async fn look(
     view
 }
 
-async fn believe_snapshots(prepared: &Prepared<'_>, world: &Arc<RealWorld>) -> Result<(), Failure> {
+pub(super) async fn believe_snapshots(
+    prepared: &Prepared<'_>,
+    world: &Arc<RealWorld>,
+) -> Result<(), Failure> {
     use runbook_run::world::Observe;
     for (path, sha256) in &prepared.needs().snapshots {
         let facts = world.snapshot(path, sha256.as_deref()).await;

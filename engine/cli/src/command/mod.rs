@@ -4,6 +4,7 @@ pub mod check;
 pub mod exec;
 pub mod inventory;
 pub mod plan_file;
+pub mod rehearse;
 pub mod runs;
 pub mod snapshot;
 pub mod status;

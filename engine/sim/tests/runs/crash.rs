@@ -50,7 +50,7 @@ async fn killed_and_resumed(
     journal
 }
 
-fn dies_anywhere(before: &Model, plan: &Plan) {
+pub fn dies_anywhere(before: &Model, plan: &Plan) {
     let (wanted, records) = without_crash(before, plan);
     for room in 0..records {
         for keeps in [false, true] {

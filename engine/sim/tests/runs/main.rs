@@ -10,6 +10,7 @@ mod crash;
 mod faults;
 mod locks;
 mod plans;
+mod rehearse;
 mod restore;
 mod rollback;
 mod rolling;

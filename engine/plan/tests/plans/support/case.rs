@@ -9,10 +9,11 @@ use runbook_dsl::{LoadError, Loader};
 use runbook_inventory::{Inventory, InventorySpec, Overrides, StdFiles};
 use runbook_model::plan::Plan;
 use runbook_model::view::{Needs, View};
-use runbook_plan::{Digest, Files, PlanError, Request, plan, prepare};
+use runbook_plan::{Digest, Files, PlanError, Request, as_never_restored, plan, prepare, rehearse};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::outline::outline;
 use super::view;
 
 pub const RUN: &str = "r1";
@@ -42,6 +43,9 @@ pub struct Case {
     /// Files of this machine: size by absolute path.
     #[serde(default)]
     pub files: BTreeMap<String, u64>,
+    /// The plan's rehearsal is what the golden shows.
+    #[serde(default)]
+    pub rehearse: bool,
     /// Merged into the view.
     pub patch: Option<Json>,
 }
@@ -166,7 +170,7 @@ impl Case {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
     }
 
-    pub fn plan(&self, dir: &Path) -> Result<Plan, Vec<PlanError>> {
+    pub fn planned(&self, dir: &Path) -> Result<(Plan, View), Vec<PlanError>> {
         let checked = if self.runbook.ends_with(".etcdrb") {
             let text = std::fs::read_to_string(dir.join(&self.runbook)).unwrap();
             checked(&self.runbook, text)
@@ -200,7 +204,28 @@ impl Case {
             files: &Memory(files),
             now: view::NOW,
         };
-        run(&request, |needs| self.view(needs)).map(|(plan, _)| plan)
+        run(&request, |needs| {
+            let view = self.view(needs);
+            if self.rehearse {
+                as_never_restored(&view)
+            } else {
+                view
+            }
+        })
+    }
+
+    /// The plan's outline, its rehearsal's where that is wanted, or the errors.
+    pub fn outcome(&self, dir: &Path) -> String {
+        let planned = self.planned(dir);
+        let only = self.show.as_deref();
+        match planned {
+            Err(found) => errors(&found),
+            Ok((plan, view)) if self.rehearse => match rehearse(&plan, &view) {
+                Ok(plan) => outline(&plan, only),
+                Err(error) => format!("{error}\n"),
+            },
+            Ok((plan, _)) => outline(&plan, only),
+        }
     }
 
     pub fn view(&self, needs: &Needs) -> View {

@@ -111,6 +111,7 @@ fn snapshot() -> SnapshotFacts {
         hash: 0x1234_abcd,
         revision: 900,
         total_keys: 120,
+        live_keys: 100,
         has_hash: true,
         needs_version: Some("3.4".to_owned()),
         ..SnapshotFacts::default()

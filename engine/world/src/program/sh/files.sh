@@ -241,8 +241,13 @@ remove_upload() {
   [ ! -d "$1" ] || fail "\`$1\` is a directory"
   must rm -f -- "$1"
   changed
-  # The run's own directories go when they are empty, innermost first.
-  while [ "$above" != / ] && grep -qxF -- "$above" "$S/runs/$RUN/made"; do
+  remove_made "$above"
+}
+
+# remove_made DIR: the run's own directories go when they are empty, innermost first.
+remove_made() {
+  above=$1
+  while [ "$above" != / ] && [ -e "$S/runs/$RUN/made" ] && grep -qxF -- "$above" "$S/runs/$RUN/made"; do
     rmdir -- "$above" 2>/dev/null || break
     above=${above%/*}
     [ -n "$above" ] || above=/
