@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
@@ -25,6 +25,7 @@ const COMMANDS: [&[&str]; 21] = [
     &["vars"],
     &["snapshot"],
     &["snapshot", "verify"],
+    &["monitor"],
     &["completions"],
 ];
 

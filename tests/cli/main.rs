@@ -7,6 +7,7 @@
 
 mod documents;
 mod input;
+mod monitor;
 mod plans;
 mod reading;
 mod shown;

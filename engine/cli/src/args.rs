@@ -93,6 +93,11 @@ pub enum Command {
         after_help = "Examples:\n  runbook snapshot verify backup.db\n  runbook snapshot inspect backup.db --format json"
     )]
     Snapshot(SnapshotCommand),
+    /// Write Prometheus' configuration, alert rules and Grafana's dashboard for the inventory's clusters
+    #[command(
+        after_help = "Examples:\n  runbook monitor -i prod.inv --out monitoring\n  runbook monitor -i prod.inv --out monitoring -C -D    # what would change"
+    )]
+    Monitor(MonitorArgs),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  runbook completions bash > /etc/bash_completion.d/runbook"
@@ -474,6 +479,40 @@ pub struct InventoryShow {
     /// Show passwords for login and sudo, which are masked otherwise
     #[arg(long)]
     pub show_secrets: bool,
+}
+
+/// `monitor`.
+#[derive(Args, Clone, Debug)]
+pub struct MonitorArgs {
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    /// Directory to write into; it is made where it is missing
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Inventory group that holds the members; may be given several times
+    #[arg(long, value_name = "GROUP", default_value = "etcd")]
+    pub group: Vec<String>,
+    /// Authority's certificate, a path on the Prometheus host [default: /etc/prometheus/JOB-ca.crt]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<String>,
+    /// Client certificate, likewise [default: /etc/prometheus/JOB-client.crt]
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<String>,
+    /// Its key, likewise; only the path is written [default: /etc/prometheus/JOB-client.key]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<String>,
+    /// Time between two scrapes
+    #[arg(long, value_name = "DURATION", default_value = "15s")]
+    pub interval: String,
+    /// Write nothing, say what would be written
+    #[arg(short = 'C', long, visible_alias = "check")]
+    pub dry_run: bool,
+    /// Show what changes in each file
+    #[arg(short = 'D', long)]
+    pub diff: bool,
+    /// Overwrite files that this command did not write
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `snapshot`.

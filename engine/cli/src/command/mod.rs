@@ -3,6 +3,7 @@
 pub mod check;
 pub mod exec;
 pub mod inventory;
+pub mod monitor;
 pub mod plan_file;
 pub mod runs;
 pub mod snapshot;

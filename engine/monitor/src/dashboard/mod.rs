@@ -5,7 +5,7 @@ mod panels;
 
 pub(crate) use model::Dashboard;
 
-use model::{Annotations, Datasource, Query, Range, Templating, Variable};
+use model::{Annotations, Datasource, Range, Templating, Variable};
 use panels::panels;
 
 /// Clusters and members are chosen in Grafana, so that one dashboard serves every inventory.
@@ -50,7 +50,7 @@ fn source() -> Variable {
         name: "datasource",
         label: "Prometheus",
         r#type: "datasource",
-        query: Query::Kind("prometheus"),
+        query: "prometheus",
         datasource: None,
         refresh: 1,
         sort: 0,
@@ -65,10 +65,7 @@ fn choice(name: &'static str, query: &'static str, all: bool) -> Variable {
         name,
         label: name,
         r#type: "query",
-        query: Query::Values {
-            query,
-            ref_id: name,
-        },
+        query,
         datasource: Some(Datasource::CHOSEN),
         // When the range of time changes: members come and go.
         refresh: 2,

@@ -45,7 +45,7 @@ pub(super) struct Variable {
     pub(super) name: &'static str,
     pub(super) label: &'static str,
     pub(super) r#type: &'static str,
-    pub(super) query: Query,
+    pub(super) query: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) datasource: Option<Datasource>,
     pub(super) refresh: u32,
@@ -54,17 +54,6 @@ pub(super) struct Variable {
     pub(super) include_all: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) all_value: Option<&'static str>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(super) enum Query {
-    Kind(&'static str),
-    Values {
-        query: &'static str,
-        #[serde(rename = "refId")]
-        ref_id: &'static str,
-    },
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
