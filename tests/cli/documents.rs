@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 23] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
@@ -26,6 +26,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["snapshot"],
     &["snapshot", "verify"],
     &["monitor"],
+    &["capacity"],
     &["completions"],
 ];
 

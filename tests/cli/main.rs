@@ -5,6 +5,7 @@
     reason = "a test that cannot set up its case fails"
 )]
 
+mod capacity;
 mod documents;
 mod input;
 mod monitor;

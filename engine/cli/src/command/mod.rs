@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod capacity;
 pub mod check;
 pub mod exec;
 pub mod inventory;
