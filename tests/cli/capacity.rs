@@ -125,3 +125,19 @@ fn bad_numbers_are_told() {
             .refuses(code, &[told]);
     }
 }
+
+/// The guide shows what the command prints.
+#[test]
+fn the_example_of_the_guide_is_real() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let line = guide
+        .lines()
+        .map(str::trim)
+        .find(|l| l.starts_with("runbook capacity --pods"))
+        .unwrap();
+    let words: Vec<&str> = line.split_whitespace().skip(1).collect();
+    let said = Place::new().runbook(&words);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(guide.contains(&said.out), "{}", said.out);
+}

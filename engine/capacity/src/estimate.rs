@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::load::{Kind, Load, LoadError};
-use crate::pages::{Packing, element, tombstone};
+use crate::pages::{Packing, REWRITTEN, element, tombstone};
 use crate::quota::{Quota, quota_for};
 
 /// From the least to the most that is to be expected.
@@ -95,7 +95,13 @@ pub fn estimate(load: &Load) -> Result<Estimate, LoadError> {
         .map(|k| row(k, load.retention_s))
         .collect();
     let sum = |of: fn(&Row) -> Span| rows.iter().map(of).fold(Span::default(), Span::plus);
-    let (live, history, database) = (sum(|r| r.live), sum(|r| r.history), sum(|r| r.database));
+    let (live, history) = (sum(|r| r.live), sum(|r| r.history));
+    let churns = rows.iter().any(|row| row.history_records > 0);
+    let rewritten = if churns { REWRITTEN } else { 0.0 };
+    let database = sum(|r| r.database).plus(Span {
+        low: rewritten,
+        high: rewritten,
+    });
     let overhead = Span {
         low: (database.low - live.low - history.low).max(0.0),
         high: (database.high - live.high - history.high).max(0.0),

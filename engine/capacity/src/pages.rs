@@ -7,6 +7,9 @@ const FILL: f64 = 0.9;
 const PAGE_HEADER: f64 = 16.0;
 /// bbolt never leaves fewer entries to a page that it splits.
 const LEAST_ENTRIES: f64 = 2.0;
+/// Pages that a commit, or a step of a compaction, rewrites before it gives the old ones back: the same for small and large
+/// databases.
+pub(crate) const REWRITTEN: f64 = 1_048_576.0;
 /// Branch pages above the leaves: 33 bytes a leaf.
 const BRANCHES: f64 = 1.01;
 

@@ -57,6 +57,44 @@ fn every_metric_is_one_that_members_have() {
     }
 }
 
+/// What `EtcdNoSpace` looks at: 3.4 and 3.5 tell of no alarm, but count what they refuse. And a quota that is none is below
+/// zero, which the alerts of space leave out.
+#[test]
+fn writes_that_are_refused_for_want_of_room_are_counted() {
+    for version in versions() {
+        let start = |quota: &'static str| {
+            Cluster::start(&Options {
+                version: &version,
+                members: 1,
+                scheme: Scheme::Http,
+                flags: &["--quota-backend-bytes", quota],
+            })
+        };
+        let full = start("1048576");
+        let value = "v".repeat(60_000);
+        let refused = (0..40).find(|n| {
+            let url = full.members[0].spec.client_url();
+            let out = Command::new(full.bin.join("etcdctl"))
+                .env("ETCDCTL_API", "3")
+                .args(["--endpoints", &url, "put", &format!("key-{n}"), &value])
+                .output()
+                .unwrap();
+            String::from_utf8_lossy(&out.stderr).contains("database space exceeded")
+        });
+        assert!(refused.is_some(), "{version}: nothing was refused");
+        let counted = |line: &str| {
+            let ours = ["grpc_server_handled_total{", "ResourceExhausted", "\"Put\""];
+            ours.iter().all(|word| line.contains(word)) && !line.ends_with(" 0")
+        };
+        full.wait_for(0, "/metrics", |body| body.lines().any(counted));
+        let none = start("-1");
+        none.wait_for(0, "/metrics", |body| {
+            body.lines()
+                .any(|l| l == "etcd_server_quota_backend_bytes -1")
+        });
+    }
+}
+
 /// Prometheus, ended with the test.
 struct Prometheus(Child);
 

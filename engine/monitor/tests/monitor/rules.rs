@@ -749,3 +749,30 @@ fn each_alert_names_what_answers_it() {
     let table: HashSet<_> = RUNBOOKS.iter().map(|r| r.name().to_owned()).collect();
     assert!(named.is_subset(&table), "{named:?}");
 }
+
+/// The guide's table has every alert, in this order, with what answers it.
+#[test]
+fn the_guide_names_every_alert() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let table = guide.split("| alert | when | answer |").nth(1).unwrap();
+    let rows = table.lines().skip(2).take_while(|l| l.starts_with('|'));
+    let told: Vec<_> = rows
+        .map(|row| {
+            let cells: Vec<_> = row
+                .split('|')
+                .map(|c| c.trim().trim_matches('`').to_owned())
+                .collect();
+            (cells[1].clone(), cells[3].clone())
+        })
+        .collect();
+    let answer = |answer: Answer| match answer {
+        Answer::Status => "runbook status".to_owned(),
+        Answer::Exec(runbook) => runbook.name().to_owned(),
+    };
+    let wanted: Vec<_> = ALERTS
+        .iter()
+        .map(|a| (a.name.to_owned(), answer(a.answer)))
+        .collect();
+    assert_eq!(told, wanted);
+}
