@@ -185,6 +185,29 @@ fn hostile_values_stay_values() {
             dir.path(),
             &["check", "config", "--syntax-only", PROMETHEUS],
         );
+        // Prometheus reads the very same values.
+        let job = job["job_name"].as_str().unwrap();
+        let arguments = [
+            "check",
+            "service-discovery",
+            "--timeout=300ms",
+            PROMETHEUS,
+            job,
+        ];
+        let found: Value = serde_json::from_str(&promtool(dir.path(), &arguments)).unwrap();
+        let found = found.as_array().unwrap();
+        assert_eq!(found.len(), 3, "{word}");
+        for target in found {
+            // An empty label is none.
+            let cluster = target["labels"]["cluster"].as_str().unwrap_or_default();
+            assert_eq!(cluster, word);
+            assert!(
+                target["labels"]["member"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with(word)
+            );
+        }
     }
 }
 
