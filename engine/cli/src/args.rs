@@ -93,7 +93,7 @@ pub enum Command {
         after_help = "Examples:\n  runbook snapshot verify backup.db\n  runbook snapshot inspect backup.db --format json"
     )]
     Snapshot(SnapshotCommand),
-    /// Write Prometheus' configuration, alert rules and Grafana's dashboard for the inventory's clusters
+    /// Write Prometheus' targets and alert rules and Grafana's dashboard
     #[command(
         after_help = "Examples:\n  runbook monitor -i prod.inv --out monitoring\n  runbook monitor -i prod.inv --out monitoring -C -D    # what would change"
     )]

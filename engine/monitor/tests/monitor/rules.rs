@@ -252,27 +252,44 @@ const CASES: &[Case] = &[
     },
     Case {
         alert: "EtcdGRPCRequestsSlow",
+        // Half between the bounds of the slowest two in a hundred: 175 ms, and 75 ms where it is well.
         sick: &[
             (
                 1,
                 "grpc_server_handling_seconds_bucket{grpc_service=\"etcdserverpb.KV\",grpc_method=\"Put\",grpc_type=\"unary\",le=\"0.1\"}",
-                "0x400",
+                "0+98x400",
             ),
             (
                 1,
                 "grpc_server_handling_seconds_bucket{grpc_service=\"etcdserverpb.KV\",grpc_method=\"Put\",grpc_type=\"unary\",le=\"0.25\"}",
-                "0+60x400",
+                "0+100x400",
             ),
             (
                 1,
                 "grpc_server_handling_seconds_bucket{grpc_service=\"etcdserverpb.KV\",grpc_method=\"Put\",grpc_type=\"unary\",le=\"+Inf\"}",
-                "0+60x400",
+                "0+100x400",
             ),
         ],
         fires: 1,
         silent: 10,
         at: 12,
         well: &[
+            (
+                1,
+                "grpc_server_handling_seconds_bucket{grpc_service=\"etcdserverpb.KV\",grpc_method=\"Put\",grpc_type=\"unary\",le=\"0.05\"}",
+                "0+98x400",
+            ),
+            (
+                1,
+                "grpc_server_handling_seconds_bucket{grpc_service=\"etcdserverpb.KV\",grpc_method=\"Put\",grpc_type=\"unary\",le=\"0.1\"}",
+                "0+100x400",
+            ),
+            (
+                1,
+                "grpc_server_handling_seconds_bucket{grpc_service=\"etcdserverpb.KV\",grpc_method=\"Put\",grpc_type=\"unary\",le=\"+Inf\"}",
+                "0+100x400",
+            ),
+            // Maintenance takes its time.
             (
                 1,
                 "grpc_server_handling_seconds_bucket{grpc_service=\"etcdserverpb.Maintenance\",grpc_method=\"Defragment\",grpc_type=\"unary\",le=\"0.1\"}",
@@ -287,21 +304,22 @@ const CASES: &[Case] = &[
     },
     Case {
         alert: "EtcdHighPeerRTT",
+        // 154 ms, 77 ms.
         sick: &[
             (
                 1,
-                "etcd_network_peer_round_trip_time_seconds_bucket{To=\"a1\",le=\"0.1\"}",
-                "0x400",
+                "etcd_network_peer_round_trip_time_seconds_bucket{To=\"a1\",le=\"0.1024\"}",
+                "0+98x400",
             ),
             (
                 1,
-                "etcd_network_peer_round_trip_time_seconds_bucket{To=\"a1\",le=\"0.4\"}",
-                "0+60x400",
+                "etcd_network_peer_round_trip_time_seconds_bucket{To=\"a1\",le=\"0.2048\"}",
+                "0+100x400",
             ),
             (
                 1,
                 "etcd_network_peer_round_trip_time_seconds_bucket{To=\"a1\",le=\"+Inf\"}",
-                "0+60x400",
+                "0+100x400",
             ),
         ],
         fires: 1,
@@ -310,33 +328,39 @@ const CASES: &[Case] = &[
         well: &[
             (
                 1,
-                "etcd_network_peer_round_trip_time_seconds_bucket{To=\"a1\",le=\"0.1\"}",
-                "0+60x400",
+                "etcd_network_peer_round_trip_time_seconds_bucket{To=\"a1\",le=\"0.0512\"}",
+                "0+98x400",
+            ),
+            (
+                1,
+                "etcd_network_peer_round_trip_time_seconds_bucket{To=\"a1\",le=\"0.1024\"}",
+                "0+100x400",
             ),
             (
                 1,
                 "etcd_network_peer_round_trip_time_seconds_bucket{To=\"a1\",le=\"+Inf\"}",
-                "0+60x400",
+                "0+100x400",
             ),
         ],
     },
     Case {
         alert: "EtcdHighFsyncDurations",
+        // 768 ms, 384 ms.
         sick: &[
             (
                 1,
                 "etcd_disk_wal_fsync_duration_seconds_bucket{le=\"0.512\"}",
-                "0x400",
+                "0+98x400",
             ),
             (
                 1,
                 "etcd_disk_wal_fsync_duration_seconds_bucket{le=\"1.024\"}",
-                "0+60x400",
+                "0+100x400",
             ),
             (
                 1,
                 "etcd_disk_wal_fsync_duration_seconds_bucket{le=\"+Inf\"}",
-                "0+60x400",
+                "0+100x400",
             ),
         ],
         fires: 1,
@@ -346,49 +370,60 @@ const CASES: &[Case] = &[
             (
                 1,
                 "etcd_disk_wal_fsync_duration_seconds_bucket{le=\"0.256\"}",
-                "0+60x400",
+                "0+98x400",
+            ),
+            (
+                1,
+                "etcd_disk_wal_fsync_duration_seconds_bucket{le=\"0.512\"}",
+                "0+100x400",
             ),
             (
                 1,
                 "etcd_disk_wal_fsync_duration_seconds_bucket{le=\"+Inf\"}",
-                "0+60x400",
+                "0+100x400",
             ),
         ],
     },
     Case {
         alert: "EtcdHighCommitDurations",
+        // 384 ms, 192 ms.
         sick: &[
             (
                 1,
                 "etcd_disk_backend_commit_duration_seconds_bucket{le=\"0.256\"}",
-                "0x400",
+                "0+98x400",
             ),
             (
                 1,
                 "etcd_disk_backend_commit_duration_seconds_bucket{le=\"0.512\"}",
-                "0+60x400",
+                "0+100x400",
             ),
             (
                 1,
                 "etcd_disk_backend_commit_duration_seconds_bucket{le=\"+Inf\"}",
-                "0+60x400",
+                "0+100x400",
             ),
         ],
         fires: 1,
         silent: 10,
         at: 12,
-        // The log's fsync is another matter.
         well: &[
             (
                 1,
                 "etcd_disk_backend_commit_duration_seconds_bucket{le=\"0.128\"}",
-                "0+60x400",
+                "0+98x400",
+            ),
+            (
+                1,
+                "etcd_disk_backend_commit_duration_seconds_bucket{le=\"0.256\"}",
+                "0+100x400",
             ),
             (
                 1,
                 "etcd_disk_backend_commit_duration_seconds_bucket{le=\"+Inf\"}",
-                "0+60x400",
+                "0+100x400",
             ),
+            // The fsync of the log is another matter.
             (
                 1,
                 "etcd_disk_wal_fsync_duration_seconds_bucket{le=\"1.024\"}",
