@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 24] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
@@ -26,6 +26,8 @@ const COMMANDS: [&[&str]; 22] = [
     &["vars"],
     &["snapshot"],
     &["snapshot", "verify"],
+    &["monitor"],
+    &["capacity"],
     &["completions"],
 ];
 

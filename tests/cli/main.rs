@@ -5,9 +5,11 @@
     reason = "a test that cannot set up its case fails"
 )]
 
+mod capacity;
 mod documents;
 mod imports;
 mod input;
+mod monitor;
 mod plans;
 mod reading;
 mod rehearse;

@@ -95,6 +95,16 @@ pub enum Command {
         after_help = "Examples:\n  runbook snapshot verify backup.db\n  runbook snapshot inspect backup.db --format json"
     )]
     Snapshot(SnapshotCommand),
+    /// Write Prometheus' targets and alert rules and Grafana's dashboard
+    #[command(
+        after_help = "Examples:\n  runbook monitor -i prod.inv --out monitoring\n  runbook monitor -i prod.inv --out monitoring -C -D    # what would change"
+    )]
+    Monitor(MonitorArgs),
+    /// Estimate how large a database becomes, and the quota that fits it
+    #[command(
+        after_help = "Examples:\n  runbook capacity --pods 10000 --secrets 3000 --configmaps 2000 --events 20000 --writes pods=20\n  runbook capacity --objects leases=5000:400 --writes leases=500 --retention 10m\n  runbook capacity --snapshot backup.db --writes /registry/pods/=20 --format json"
+    )]
+    Capacity(CapacityArgs),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  runbook completions bash > /etc/bash_completion.d/runbook"
@@ -533,6 +543,75 @@ pub struct InventoryShow {
     /// Show passwords for login and sudo, which are masked otherwise
     #[arg(long)]
     pub show_secrets: bool,
+}
+
+/// `monitor`.
+#[derive(Args, Clone, Debug)]
+pub struct MonitorArgs {
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    /// Directory to write into; it is made where it is missing
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Inventory group that holds the members; may be given several times
+    #[arg(long, value_name = "GROUP", default_value = "etcd")]
+    pub group: Vec<String>,
+    /// Authority's certificate, a path on the Prometheus host [default: /etc/prometheus/JOB-ca.crt]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<String>,
+    /// Client certificate, likewise [default: /etc/prometheus/JOB-client.crt]
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<String>,
+    /// Its key, likewise; only the path is written [default: /etc/prometheus/JOB-client.key]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<String>,
+    /// Time between two scrapes
+    #[arg(long, value_name = "DURATION", default_value = "15s")]
+    pub interval: String,
+    /// Write nothing, say what would be written
+    #[arg(short = 'C', long, visible_alias = "check")]
+    pub dry_run: bool,
+    /// Show what changes in each file
+    #[arg(short = 'D', long)]
+    pub diff: bool,
+    /// Overwrite files that this command did not write
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `capacity`.
+#[derive(Args, Clone, Debug)]
+pub struct CapacityArgs {
+    /// Pods alive: 1 to 2 KB each
+    #[arg(long, value_name = "N", conflicts_with = "snapshot")]
+    pub pods: Option<u64>,
+    /// Secrets: 1 to 10 KB each
+    #[arg(long, value_name = "N", conflicts_with = "snapshot")]
+    pub secrets: Option<u64>,
+    /// ConfigMaps: 1 to 10 KB each
+    #[arg(long, value_name = "N", conflicts_with = "snapshot")]
+    pub configmaps: Option<u64>,
+    /// Events alive: 0.5 KB each, replaced within an hour
+    #[arg(long, value_name = "N", conflicts_with = "snapshot")]
+    pub events: Option<u64>,
+    /// Other objects: how many, and the bytes of each; may be given several times
+    #[arg(long, value_name = "NAME=N:BYTES", conflicts_with = "snapshot")]
+    pub objects: Vec<String>,
+    /// Take kinds, counts and sizes from this snapshot instead
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// Changes a second of a kind, or in a snapshot of what keys begin with; may be given several times
+    #[arg(long, value_name = "NAME=RATE")]
+    pub writes: Vec<String>,
+    /// How long the oldest revision lives; Kubernetes compacts every 5m what is older than 5m
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub retention: String,
+    /// Kubernetes nodes: tells the hardware that members want
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<u64>,
+    /// Form
+    #[arg(long, alias = "output", value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `snapshot`.

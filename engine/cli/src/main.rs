@@ -75,6 +75,8 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
         Command::Snapshot(SnapshotCommand::Verify(args)) => {
             command::snapshot::judge(&args, environment)
         }
+        Command::Monitor(args) => command::monitor::monitor(&args, environment),
+        Command::Capacity(args) => command::capacity::capacity(&args, environment),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "runbook", &mut out);

@@ -1,8 +1,10 @@
 //! One file a command.
 
+pub mod capacity;
 pub mod check;
 pub mod exec;
 pub mod inventory;
+pub mod monitor;
 pub mod plan_file;
 pub mod rehearse;
 pub mod runs;
