@@ -19,10 +19,17 @@ NOT_DISKS = ("/proc", "/sys", "/run", "/dev", "/var/log")
 BOOKS = "/var/lib/runbook"
 # What useradd writes: `-` are its own copies of what was there before.
 USER_FILES = {f"/etc/{name}{old}" for name in ("passwd", "group", "shadow", "gshadow") for old in ("", "-")}
-# What apt and dpkg write beside a package's own files.
+# What apt, dpkg and debconf write beside a package's own files.
 PACKAGE_TREES = ("/var/lib/dpkg/", "/var/cache/apt/", "/var/lib/apt/", "/var/lib/systemd/deb-systemd-helper-enabled/")
+PACKAGE_FILES = {f"/var/cache/debconf/{name}.dat" for name in ("config", "passwords", "templates")}
+# Where Debian's policy-rc.d stands for as long as packages are installed: with it their services are not started.
+POLICY = "/usr/sbin"
+# These are links to directories in /usr: dpkg names files by either.
+MERGED = ("/bin/", "/sbin/", "/lib/", "/lib64/")
 # A link in one of these is what `starts at boot` means.
 BOOT_LINK = re.compile(r"/etc/systemd/system/[^/]+\.(?:wants|requires)/([^/]+)\.service")
+# The same of an older time, which systemctl keeps for units that have a script there.
+RC_LINK = re.compile(r"/etc/rc[0-6S]\.d/[SK]\d\d([^/]+)")
 
 LOOK = r"""
 find / \( -path /proc -o -path /sys -o -path /run -o -path /dev -o -path /var/log \) -prune -o \
@@ -125,9 +132,11 @@ class Difference:
         packages = self._differing("packages")
         self.keys |= {("package", name) for name in packages}
         for name in packages:
-            self.left -= set(package_files(name))
+            self.left -= {"/usr" + p if p.startswith(MERGED) else p for p in package_files(name)}
         if packages:
-            self.left = {p for p in self.left if not p.startswith(PACKAGE_TREES)}
+            self.left = {p for p in self.left - PACKAGE_FILES if not p.startswith(PACKAGE_TREES)}
+            if not self._other(POLICY):
+                self.left.discard(POLICY)
 
     def _boot(self):
         for path in [p for p in self.left if BOOT_LINK.fullmatch(p)]:
@@ -136,6 +145,8 @@ class Difference:
             # A link that is another one than before was taken away and made again.
             self.keys |= {("boot", f"{unit} {word}") for word, look_ in (("disabled", self.before), ("enabled", self.after))
                           if path in look_.files}
+        booted = {thing.split(" ")[0] for kind, thing in self.keys if kind == "boot"}
+        self.left = {p for p in self.left if not (m := RC_LINK.fullmatch(p)) or m[1] not in booted}
 
     def _services(self):
         for unit in self.before.units.keys() | self.after.units.keys():
@@ -204,4 +215,5 @@ class Difference:
         return not was or not is_ or state(was)._replace(written=0) != state(is_)._replace(written=0)
 
     def _came_or_went(self, path):
-        return path not in self.before.files or self._gone(path)
+        # A link is never changed where it stands, but its number may be given out again.
+        return path not in self.before.files or self._gone(path) or self.after.files[path].kind == "l"

@@ -2,6 +2,7 @@
 
 import os
 import re
+import tarfile
 
 SERVICE = re.compile(r".+ -> (running|stopped|restarted)")
 CERTIFICATE = re.compile(r"(create|renew|issue) `([^`]+)\.crt`.*")
@@ -30,6 +31,13 @@ def certificates(action, summary):
 
 def packages(action, summary):
     return {("package", part.split(" ")[0]) for part in summary.split(", ")}
+
+
+def unpacked(action, source):
+    """The programs that are in the archive, whose path on the control host `source` is."""
+    with tarfile.open(source) as archive:
+        inside = {os.path.basename(name) for name in archive.getnames()}
+    return {("file", f"{action['bin_dir']}/{name}") for name in inside & {"etcd", "etcdctl", "etcdutl"}}
 
 
 # An action's row: the changes that it names where the plan says `changes`. A new verb's actions need one each.
@@ -63,7 +71,10 @@ class Named:
         self.plan = plan
         self.changes, self.unknown, self.passing, self.scratch = set(), set(), set(), set()
         self.already = self.reads = 0
+        self.sent = {}
         for host, planned in actions(plan):
+            if planned["action"]["action"] == "upload":
+                self.sent[host, planned["action"]["dest"]] = planned["action"]["source"]
             self._add(host, planned)
 
     def _add(self, host, planned):
@@ -84,6 +95,10 @@ class Named:
                 self.passing.add(key)
             else:
                 self.changes.add(key)
+        elif kind == "install-archive":
+            self.changes |= {(host, *k) for k in unpacked(action, self.sent[host, action["archive"]])}
+        elif kind not in NAMES:
+            raise RuntimeError(f"named.py has no row for the action `{kind}`: say there which changes it names")
         elif change["change"] == "changes":
             keys = NAMES[kind](action, change["summary"])
             self.changes |= {k if k[0] == "control" else (host, *k) for k in keys}
