@@ -222,6 +222,8 @@ async fn files_and_directories_converge() {
         lab.apply(undo).await.unwrap(),
         [done(true), done(true), done(false)]
     );
+    // What was made on the way to the directory goes with it.
+    assert!(!std::path::Path::new(&lab.path("a")).exists());
 }
 
 #[tokio::test]
@@ -494,8 +496,16 @@ async fn an_upload_arrives_whole_and_is_not_sent_twice() {
         lab.apply(order("r1", actions())).await.unwrap(),
         [done(true), done(true), done(true)]
     );
+    let written = || {
+        std::fs::metadata(lab.path("up"))
+            .unwrap()
+            .modified()
+            .unwrap()
+    };
+    let before = written();
     let (outcomes, progress) = lab.apply_watched(attempt(2, actions())).await;
     assert_eq!(outcomes.unwrap(), [done(false), done(false), done(false)]);
+    assert_eq!(before, written(), "nothing was written beside the files");
     assert!(
         !progress.iter().any(|p| matches!(p, Progress::Transfer(..))),
         "{progress:?}"
@@ -519,6 +529,20 @@ async fn an_upload_arrives_whole_and_is_not_sent_twice() {
             .contains("not in a directory that this run made"),
         "{outcomes:?}"
     );
+    let gone = |path: &str| Action::RemoveUpload {
+        path: lab.path(path),
+    };
+    let directory = Action::RemoveCreated {
+        path: lab.path("up"),
+        directory: true,
+    };
+    // The directory goes by its own action, which says so.
+    let last = attempt(4, vec![gone("up/s"), gone("up/t"), directory]);
+    assert_eq!(
+        lab.apply(last).await.unwrap(),
+        [done(true), done(true), done(true)]
+    );
+    assert!(!std::path::Path::new(&lab.path("up")).exists());
 }
 
 /// F12: neither the script nor what it started outlives the limit, and nobody claims to know what it did.
