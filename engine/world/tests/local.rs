@@ -529,20 +529,40 @@ async fn an_upload_arrives_whole_and_is_not_sent_twice() {
             .contains("not in a directory that this run made"),
         "{outcomes:?}"
     );
-    let gone = |path: &str| Action::RemoveUpload {
-        path: lab.path(path),
+}
+
+#[tokio::test]
+async fn an_uploaded_file_and_its_directory_go_each_by_its_own_action() {
+    let lab = Lab::local().locked("r1").await;
+    std::fs::write(lab.path("small"), b"x").unwrap();
+    let upload = Action::Upload {
+        source: lab.path("small"),
+        dest: lab.path("up/s"),
+        sha256: None,
+        size: None,
+        access: Access::default(),
+        secret: false,
     };
-    let directory = Action::RemoveCreated {
-        path: lab.path("up"),
-        directory: true,
-    };
-    // The directory goes by its own action, which says so.
-    let last = attempt(4, vec![gone("up/s"), gone("up/t"), directory]);
     assert_eq!(
-        lab.apply(last).await.unwrap(),
-        [done(true), done(true), done(true)]
+        lab.apply(order("r1", vec![upload])).await.unwrap(),
+        [done(true)]
     );
+    let gone = || {
+        vec![
+            Action::RemoveUpload {
+                path: lab.path("up/s"),
+            },
+            Action::RemoveCreated {
+                path: lab.path("up"),
+                directory: true,
+            },
+        ]
+    };
+    let remove = lab.apply(attempt(2, gone())).await;
+    assert_eq!(remove.unwrap(), [done(true), done(true)]);
     assert!(!std::path::Path::new(&lab.path("up")).exists());
+    let again = lab.apply(attempt(3, gone())).await;
+    assert_eq!(again.unwrap(), [done(false), done(false)]);
 }
 
 /// F12: neither the script nor what it started outlives the limit, and nobody claims to know what it did.
