@@ -123,13 +123,15 @@ fn upload(model: &mut Model, name: &HostName, action: &Action) -> Change {
     else {
         return Ok(false);
     };
+    // A member's certificates stand in a directory of its own below the authority's.
     let issued = || {
-        let dir = source.rsplit_once('/').map_or("", |(dir, _)| dir);
-        model.control.contains_key(&format!("{dir}/ca.crt"))
+        let dirs = source.rmatch_indices('/').take(2);
+        let mut dirs = dirs.map(|(end, _)| source.get(..end).unwrap_or_default());
+        dirs.any(|dir| model.control.contains_key(&format!("{dir}/ca.crt")))
     };
     let from = match model.control.get(source) {
         Some(file) => file.clone(),
-        // A leaf that stands beside an authority was issued with it.
+        // A leaf that stands beside or below an authority was issued with it.
         None if issued() => control_text(source),
         None => return Err(format!("`{source}` is not there")),
     };
