@@ -30,6 +30,7 @@ pub(crate) async fn carry_out(
     let Some(action) = order.actions.get(index) else {
         return Outcome::NotStarted;
     };
+    let boot = world.with(|model| model.hosts.get(host).map_or(0, |h| h.boot));
     sleep(Duration::from_millis(HALF_MS)).await;
     let change = match action {
         Action::Service { .. } => service::bring_to(world, doing, action).await,
@@ -46,7 +47,7 @@ pub(crate) async fn carry_out(
                     undo: order.undo,
                     action: index,
                     changed,
-                    boot: model.hosts.get(host).map_or(0, |h| h.boot),
+                    boot,
                 });
             });
             Outcome::Done { changed }

@@ -16,6 +16,8 @@ use super::shrink::shrink;
 #[derive(Debug)]
 pub struct Campaign {
     starts: Vec<(Start, Ground)>,
+    /// How the run ends from each start when nothing goes wrong.
+    undisturbed: Vec<&'static str>,
 }
 
 /// What came of a campaign.
@@ -42,6 +44,8 @@ pub struct Report {
 pub struct StartTally {
     /// The state.
     pub name: String,
+    /// How the run ends there when nothing goes wrong.
+    pub undisturbed: &'static str,
     /// Schedules.
     pub schedules: usize,
     /// By how the run ended.
@@ -89,16 +93,19 @@ struct Outcome {
 impl Campaign {
     /// Runs each start once with nothing going wrong, to learn how much can.
     pub fn new(starts: Vec<Start>) -> Self {
+        let mut undisturbed = Vec::new();
         let known = starts.into_iter().enumerate().map(|(index, start)| {
             let hosts = start.model.hosts.keys().cloned().collect();
             let mut ground = Ground::of(&start.plan, hosts);
             let story = drive(&start, &calm(index));
             ground.records = story.records;
             ground.asked = story.asked;
+            undisturbed.push(end_name(&story.end));
             (start, ground)
         });
         Self {
             starts: known.collect(),
+            undisturbed,
         }
     }
 
@@ -216,8 +223,10 @@ impl Campaign {
             starts: self
                 .starts
                 .iter()
-                .map(|(start, _)| StartTally {
+                .zip(&self.undisturbed)
+                .map(|((start, _), undisturbed)| StartTally {
                     name: start.name.clone(),
+                    undisturbed,
                     ..StartTally::default()
                 })
                 .collect(),

@@ -97,7 +97,7 @@ impl Told<'_> {
             let name = if index == 0 { "faults" } else { "" };
             line(name, &format!("{}. {strike}", index + 1));
         }
-        for (index, happened) in finding.tale.iter().enumerate() {
+        for (index, happened) in shortened(&finding.tale).iter().enumerate() {
             line(if index == 0 { "order" } else { "" }, happened);
         }
         line("again", &self.again(finding));
@@ -114,9 +114,14 @@ impl Told<'_> {
     /// For programs.
     pub(super) fn json(&self) -> Json {
         let report = &self.report;
-        let starts = report.starts.iter().map(
-            |start| json!({ "name": start.name, "schedules": start.schedules, "ends": start.ends }),
-        );
+        let starts = report.starts.iter().map(|start| {
+            json!({
+                "name": start.name,
+                "undisturbed": start.undisturbed,
+                "schedules": start.schedules,
+                "ends": start.ends,
+            })
+        });
         let left_out = self
             .left_out
             .iter()
@@ -154,14 +159,35 @@ impl Told<'_> {
     }
 }
 
+/// Operators who try again and again say the same again and again.
+fn shortened(tale: &[String]) -> Vec<String> {
+    const FIRST: usize = 8;
+    const LAST: usize = 2;
+    let (first, rest) = tale.split_at(tale.len().min(FIRST));
+    let (middle, last) = rest.split_at(rest.len().saturating_sub(LAST));
+    let mut lines = first.to_vec();
+    match middle {
+        [] => {}
+        [one] => lines.push(one.clone()),
+        _ => lines.push(format!("... {} more such lines ...", middle.len())),
+    }
+    lines.extend(last.iter().cloned());
+    lines
+}
+
 fn of_start(start: &StartTally, style: Style) -> String {
     let ends: Vec<_> = start
         .ends
         .iter()
         .map(|(end, count)| format!("{end} {count}"))
         .collect();
+    // Where guards let a run begin, it is to be done when nothing goes wrong.
+    let undisturbed = match start.undisturbed {
+        "done" => String::new(),
+        other => format!(" ({other} even when nothing goes wrong)"),
+    };
     format!(
-        "  {}: {} schedules: {}\n",
+        "  {}: {} schedules: {}{undisturbed}\n",
         style.name(&start.name),
         start.schedules,
         ends.join(", ")
