@@ -23,10 +23,10 @@ use crate::receipts::{Kept, key};
 const EPOCH_MS: i64 = 1_767_225_600_000;
 /// Milliseconds between looks at something that is waited for.
 const POLL_MS: u64 = 50;
-/// Milliseconds between a look at the members and the order that it was for.
+/// Milliseconds between a look and the order that it was for.
 const JUST_NOW_MS: i64 = 100;
-/// Milliseconds that a look at the members takes at most.
-const LONGEST_LOOK_MS: i64 = 20_000;
+/// Milliseconds that a look takes at most.
+const LONGEST_LOOK_MS: i64 = 30_000;
 /// Milliseconds until a dead host counts as unreachable.
 const CONNECT_MS: u64 = 3_000;
 
@@ -70,12 +70,29 @@ struct State {
 /// Who looks at the model, and may change it, at every moment.
 type Attendant = Box<dyn FnMut(&Moment, &mut Model) + Send>;
 
-/// The last look at the members: questions that are asked about the same time.
+/// The last look at hosts and members: questions that are asked about the same time.
 #[derive(Clone, Copy, Debug, Default)]
 struct Look {
     open: usize,
     began_ms: i64,
     ended_ms: i64,
+}
+
+impl State {
+    fn asks(&mut self) {
+        let now_ms = self.model.now_ms;
+        // A question that was broken off never ends.
+        if self.look.open == 0 || now_ms - self.look.began_ms > LONGEST_LOOK_MS {
+            self.look.began_ms = now_ms;
+            self.look.open = 0;
+        }
+        self.look.open += 1;
+    }
+
+    fn is_answered(&mut self) {
+        self.look.open = self.look.open.saturating_sub(1);
+        self.look.ended_ms = self.model.now_ms;
+    }
 }
 
 impl SimWorld {
@@ -198,6 +215,13 @@ impl SimWorld {
         Some(fault)
     }
 
+    async fn ask(&self, host: &HostName, request: &ProbeRequest) -> Result<HostFacts, HostError> {
+        self.travel(host).await?;
+        let facts = self.with(|model| model.facts(host, request));
+        self.travel(host).await?;
+        facts.ok_or_else(|| unreachable(host))
+    }
+
     /// A trip to a host: how long it takes, and whether anybody is there.
     async fn travel(&self, host: &HostName) -> Result<(), HostError> {
         let (there, ms) = self.with(|model| match model.hosts.get(host) {
@@ -308,11 +332,11 @@ impl SimWorld {
     /// Lets an order begin on its host, if it may.
     async fn begin(
         &self,
-        host: &HostName,
+        doing: Doing,
         order: &Order,
         fault: Option<Fault>,
     ) -> Result<(), HostError> {
-        let doing = self.doing(host, order);
+        let host = &doing.host.clone();
         while order.undo
             && self.with(|m| {
                 m.hosts
@@ -353,22 +377,16 @@ impl SimWorld {
 
 impl Observe for SimWorld {
     async fn probe(&self, host: &HostName, request: &ProbeRequest) -> Result<HostFacts, HostError> {
-        self.travel(host).await?;
-        let facts = self.with(|model| model.facts(host, request));
-        self.travel(host).await?;
-        facts.ok_or_else(|| unreachable(host))
+        self.lock().asks();
+        let facts = self.ask(host, request).await;
+        self.lock().is_answered();
+        facts
     }
 
     async fn member(&self, spec: &MemberSpec, query: MemberQuery) -> MemberProbe {
         let probe = {
             let mut state = self.lock();
-            let now_ms = state.model.now_ms;
-            // A question that was broken off never ends.
-            if state.look.open == 0 || now_ms - state.look.began_ms > LONGEST_LOOK_MS {
-                state.look.began_ms = now_ms;
-                state.look.open = 0;
-            }
-            state.look.open += 1;
+            state.asks();
             state.model.probe_member(spec, query)
         };
         let wait = match &probe {
@@ -379,8 +397,7 @@ impl Observe for SimWorld {
         let asked = {
             let mut state = self.lock();
             state.asked += 1;
-            state.look.open = state.look.open.saturating_sub(1);
-            state.look.ended_ms = state.model.now_ms;
+            state.is_answered();
             state.asked
         };
         self.reaches(&Moment::Asked(asked));
@@ -414,6 +431,7 @@ impl World for SimWorld {
         order: Order,
         progress: UnboundedSender<Progress>,
     ) -> Result<Vec<Outcome>, HostError> {
+        let doing = self.doing(host, &order);
         let fault = self.take_fault(&when(host, &order));
         match fault {
             Some(Fault::NotReached) => {
@@ -426,7 +444,7 @@ impl World for SimWorld {
         self.travel(host).await?;
         let lost = fault == Some(Fault::LostAfter);
         let cut = fault == Some(Fault::LostDuring);
-        self.begin(host, &order, fault).await?;
+        self.begin(doing, &order, fault).await?;
         if cut {
             return Ok(unknown(&order, "the connection was lost"));
         }

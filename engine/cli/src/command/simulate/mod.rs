@@ -40,14 +40,16 @@ pub fn simulate(args: &SimulateArgs, environment: &Environment) -> Ended {
                 model,
                 plan: Arc::new(plan),
             }),
-            Err(why) => left_out.push((name, why)),
+            Err(why) => left_out.push((name.to_owned(), why)),
         }
     }
-    let Some(first) = starts.first() else {
+    let plan = starts.first().map(|start| start.plan.clone());
+    let campaign = Campaign::new(starts);
+    let idle = campaign.idle().iter();
+    left_out.extend(idle.map(|(name, why)| (name.clone(), format!("ends by itself: {why}"))));
+    let Some(plan) = plan.filter(|_| !campaign.is_empty()) else {
         return Err(nothing_runs(&left_out));
     };
-    let plan = first.plan.clone();
-    let campaign = Campaign::new(starts);
     let ids = match args.schedule {
         Some(id) => vec![id],
         None => campaign.ids(args.seed, args.faults),
@@ -124,7 +126,7 @@ fn unplanned(errors: &[PlanError]) -> String {
     format!("no plan: {}", first.unwrap_or_default())
 }
 
-fn nothing_runs(left_out: &[(&str, String)]) -> Failure {
+fn nothing_runs(left_out: &[(String, String)]) -> Failure {
     let starts: Vec<_> = left_out
         .iter()
         .map(|(name, why)| format!("{name}: {why}"))

@@ -16,7 +16,7 @@ pub(super) struct Told<'a> {
     pub(super) args: &'a SimulateArgs,
     pub(super) plan: &'a Plan,
     /// Starting states from which no run starts, and why.
-    pub(super) left_out: &'a [(&'static str, String)],
+    pub(super) left_out: &'a [(String, String)],
     /// What simulated files stand for.
     pub(super) stand_ins: Vec<String>,
     pub(super) report: Report,

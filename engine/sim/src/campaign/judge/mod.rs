@@ -3,6 +3,8 @@
 
 mod ensured;
 mod planned;
+#[cfg(test)]
+mod tests;
 mod undone;
 mod writes;
 
