@@ -135,6 +135,20 @@ fn a_restore_that_may_be_taken_back_loses_what_clients_wrote() {
     assert!(order.contains("runbook rollback"), "{order}");
 }
 
+/// Past the point of no return nothing is undone, whoever asks for it.
+#[test]
+fn a_restore_that_only_pauses_keeps_every_rule() {
+    let place = place();
+    let text = edited(
+        "restore.etcdrb",
+        &[("rollback before irreversible, else pause", "pause")],
+    );
+    place.write("own.etcdrb", text.as_bytes());
+    let said = simulate(&place, "own.etcdrb", &["--faults", "300"]);
+    let report = report(&said);
+    assert_eq!(said.code, 0, "{report:#}");
+}
+
 #[test]
 fn a_restore_whose_members_wait_for_each_other_comes_to_no_end() {
     let findings = found(

@@ -13,6 +13,7 @@ mod cluster;
 mod data;
 mod faults;
 mod journal;
+mod look;
 mod model;
 mod probe;
 mod receipts;

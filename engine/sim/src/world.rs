@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::actions::carry_out;
 use crate::faults::{Fault, Moment, Script, When};
+use crate::look::Look;
 use crate::model::{Doing, Host, Model};
 use crate::receipts::{Kept, key};
 
@@ -23,10 +24,6 @@ use crate::receipts::{Kept, key};
 const EPOCH_MS: i64 = 1_767_225_600_000;
 /// Milliseconds between looks at something that is waited for.
 const POLL_MS: u64 = 50;
-/// Milliseconds between a look and the order that it was for.
-const JUST_NOW_MS: i64 = 100;
-/// Milliseconds that a look takes at most.
-const LONGEST_LOOK_MS: i64 = 30_000;
 /// Milliseconds until a dead host counts as unreachable.
 const CONNECT_MS: u64 = 3_000;
 
@@ -70,28 +67,13 @@ struct State {
 /// Who looks at the model, and may change it, at every moment.
 type Attendant = Box<dyn FnMut(&Moment, &mut Model) + Send>;
 
-/// The last look at hosts and members: questions that are asked about the same time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Look {
-    open: usize,
-    began_ms: i64,
-    ended_ms: i64,
-}
-
 impl State {
     fn asks(&mut self) {
-        let now_ms = self.model.now_ms;
-        // A question that was broken off never ends.
-        if self.look.open == 0 || now_ms - self.look.began_ms > LONGEST_LOOK_MS {
-            self.look.began_ms = now_ms;
-            self.look.open = 0;
-        }
-        self.look.open += 1;
+        self.look.asks(self.model.now_ms);
     }
 
     fn is_answered(&mut self) {
-        self.look.open = self.look.open.saturating_sub(1);
-        self.look.ended_ms = self.model.now_ms;
+        self.look.is_answered(self.model.now_ms);
     }
 }
 
@@ -320,12 +302,11 @@ impl SimWorld {
     /// An order as it is sent: what its run could know of the members by then.
     fn doing(&self, host: &HostName, order: &Order) -> Doing {
         let (now_ms, look) = (self.elapsed_ms(), self.lock().look);
-        let fresh = look.open == 0 && now_ms - look.ended_ms <= JUST_NOW_MS;
         Doing {
             host: host.clone(),
             step: order.step,
             undo: order.undo,
-            since_ms: if fresh { look.began_ms } else { now_ms },
+            since_ms: look.since_ms(now_ms),
         }
     }
 
