@@ -94,12 +94,12 @@ fn every_shipped_runbook_keeps_every_rule() {
             let said = simulate(
                 &place(),
                 name,
-                &[&["--faults", "300", "--seed", "20"], *more].concat(),
+                &[&["--faults", "200", "--seed", "20"], *more].concat(),
             );
             let report = report(&said);
             assert_eq!(said.code, 0, "{name}: {report:#}");
             assert_eq!(report["broken"], 0);
-            assert_eq!(report["schedules"], 300);
+            assert_eq!(report["schedules"], 200);
             let starts = report["starts"].as_array().unwrap();
             assert!(!starts.is_empty(), "{name}");
             for start in starts {
