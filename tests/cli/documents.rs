@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
@@ -16,6 +16,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["show"],
     &["unlock"],
     &["check"],
+    &["simulate"],
     &["fmt"],
     &["explain"],
     &["view"],

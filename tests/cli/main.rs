@@ -14,5 +14,6 @@ mod plans;
 mod reading;
 mod rehearse;
 mod shown;
+mod simulate;
 mod support;
 mod words;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use crate::data;
-use crate::model::{ControlFile, Effect, File, Host, Model};
+use crate::model::{ControlFile, Doing, Effect, File, Host, Model};
 use crate::service;
 use crate::world::{SimWorld, failed};
 
@@ -22,17 +22,19 @@ pub(crate) type Change = Result<bool, String>;
 
 pub(crate) async fn carry_out(
     world: &SimWorld,
-    host: &HostName,
+    doing: &Doing,
     order: &Order,
     index: usize,
 ) -> Outcome {
+    let host = &doing.host;
     let Some(action) = order.actions.get(index) else {
         return Outcome::NotStarted;
     };
+    let boot = world.with(|model| model.hosts.get(host).map_or(0, |h| h.boot));
     sleep(Duration::from_millis(HALF_MS)).await;
     let change = match action {
-        Action::Service { .. } => service::bring_to(world, host, action).await,
-        other => world.edit(|model| instant(model, host, &order.run, other)),
+        Action::Service { .. } => service::bring_to(world, doing, action).await,
+        other => world.edit_for(doing, |model| instant(model, host, &order.run, other)),
     };
     sleep(Duration::from_millis(HALF_MS)).await;
     match change {
@@ -45,6 +47,7 @@ pub(crate) async fn carry_out(
                     undo: order.undo,
                     action: index,
                     changed,
+                    boot,
                 });
             });
             Outcome::Done { changed }
@@ -123,13 +126,15 @@ fn upload(model: &mut Model, name: &HostName, action: &Action) -> Change {
     else {
         return Ok(false);
     };
+    // A member's certificates stand in a directory of its own below the authority's.
     let issued = || {
-        let dir = source.rsplit_once('/').map_or("", |(dir, _)| dir);
-        model.control.contains_key(&format!("{dir}/ca.crt"))
+        let dirs = source.rmatch_indices('/').take(2);
+        let mut dirs = dirs.map(|(end, _)| source.get(..end).unwrap_or_default());
+        dirs.any(|dir| model.control.contains_key(&format!("{dir}/ca.crt")))
     };
     let from = match model.control.get(source) {
         Some(file) => file.clone(),
-        // A leaf that stands beside an authority was issued with it.
+        // A leaf that stands beside or below an authority was issued with it.
         None if issued() => control_text(source),
         None => return Err(format!("`{source}` is not there")),
     };

@@ -8,6 +8,7 @@ pub mod monitor;
 pub mod plan_file;
 pub mod rehearse;
 pub mod runs;
+pub mod simulate;
 pub mod snapshot;
 pub mod status;
 
