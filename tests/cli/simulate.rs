@@ -111,7 +111,8 @@ fn every_shipped_runbook_keeps_every_rule() {
 
 #[test]
 fn a_restore_that_may_be_taken_back_loses_what_clients_wrote() {
-    let findings = found(
+    // `runbook rollback` can be typed however the run ends by itself.
+    check_refuses(
         "restore.etcdrb",
         &[
             (
@@ -120,19 +121,8 @@ fn a_restore_that_may_be_taken_back_loses_what_clients_wrote() {
             ),
             ("rollback before irreversible, else pause", "pause"),
         ],
-        "300",
+        "reversible_start",
     );
-    let finding = findings
-        .iter()
-        .find(|f| f["rule"] == "writes")
-        .unwrap_or_else(|| panic!("{findings:#?}"));
-    assert_eq!(
-        finding["faults"].as_array().unwrap().len(),
-        1,
-        "{finding:#}"
-    );
-    let order = finding["order"].to_string();
-    assert!(order.contains("runbook rollback"), "{order}");
 }
 
 /// Past the point of no return nothing is undone, whoever asks for it.

@@ -335,7 +335,8 @@ impl<'a> Walk<'a> {
         let Some(restored) = self.restored.take() else {
             return;
         };
-        if self.irreversible.is_none() && self.on_failure != OnFailure::Pause {
+        // `runbook rollback` can be typed whatever a failure leads to by itself.
+        if self.irreversible.is_none() {
             self.told.say(
                 Diagnostic::new(
                     Code::ReversibleStart,
