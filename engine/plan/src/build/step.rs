@@ -258,6 +258,7 @@ impl<'a> Builder<'a> {
             },
             facts,
             view: &self.prediction.view,
+            observed: self.observed,
             scope,
             step_hosts: hosts,
             timeout_ms: step.timeout_ms.unwrap_or(TIMEOUT_MS),

@@ -32,6 +32,9 @@ pub struct Case {
     pub limit: Option<String>,
     /// `bare`, `dead`, `live`.
     pub base: String,
+    /// Hosts of the inventory that are no members and have nothing on them.
+    #[serde(default)]
+    pub newcomers: Vec<String>,
     /// Hosts that do not answer.
     #[serde(default)]
     pub lost: Vec<String>,
@@ -191,6 +194,10 @@ impl Case {
             "live" => view::live(needs),
             other => panic!("no base `{other}`"),
         };
+        let mut view = view;
+        for host in &self.newcomers {
+            view::unlist(&mut view, host, needs);
+        }
         let mut json = serde_json::to_value(view).unwrap();
         if let (Some(patch), Some(hosts)) = (&self.every_host, json["hosts"].as_object_mut()) {
             for host in hosts.values_mut() {

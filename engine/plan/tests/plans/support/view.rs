@@ -215,6 +215,23 @@ pub fn live(needs: &Needs) -> View {
     view
 }
 
+/// A bare host that is no member.
+pub fn unlist(view: &mut View, host: &str, needs: &Needs) {
+    let host = HostName::new(host);
+    let peer_url = needs.members[&host].peer_url();
+    let mut untouched = bare(needs);
+    view.hosts
+        .insert(host.clone(), untouched.hosts.remove(&host).unwrap());
+    view.cluster.members.insert(host, refused());
+    for probe in view.cluster.members.values_mut() {
+        if let MemberProbe::Serving(status) = probe {
+            let list = status.members.iter_mut().flatten();
+            let kept = list.filter(|m| !m.peer_urls.contains(&peer_url));
+            status.members = Some(kept.map(|m| m.clone()).collect());
+        }
+    }
+}
+
 /// A host that does not answer.
 pub fn lose(view: &mut View, host: &str) {
     let host = HostName::new(host);
