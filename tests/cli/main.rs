@@ -9,6 +9,7 @@ mod documents;
 mod input;
 mod plans;
 mod reading;
+mod scale;
 mod shown;
 mod support;
 mod words;

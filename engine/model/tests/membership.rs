@@ -170,7 +170,8 @@ fn a_member_that_the_inventory_does_not_know() {
     violated(matches(&view), foreign, FOREIGN);
     // It never started, and is nobody's to take up again.
     listing(&mut view, |l| l[2].name.clear());
-    let unnamed = "the cluster has a member 3 (https://198.18.0.13:2380) that the inventory does not know";
+    let unnamed =
+        "the cluster has a member 3 (https://198.18.0.13:2380) that the inventory does not know";
     violated(settled(&view, &[]), unnamed, FOREIGN);
 }
 
@@ -202,7 +203,11 @@ fn a_sick_member_is_not_settled() {
     status(&mut view, 2).raft_applied_index = 4_000;
     holds(settled(&view, &[]), "3 of 3 listed members settled");
     status(&mut view, 2).raft_applied_index = 3_999;
-    violated(settled(&view, &[]), "`etcd2` is 5001 entries behind", lagging);
+    violated(
+        settled(&view, &[]),
+        "`etcd2` is 5001 entries behind",
+        lagging,
+    );
 
     let mut view = world(3);
     status(&mut view, 3).leader = 0;
@@ -220,7 +225,8 @@ fn a_sick_member_is_not_settled() {
 
 #[test]
 fn members_that_leave_safely() {
-    let after = |h, v, q| format!("afterwards {h} of {v} voters are healthy, {q} needed for quorum");
+    let after =
+        |h, v, q| format!("afterwards {h} of {v} voters are healthy, {q} needed for quorum");
     let view = world(5);
     holds(removal(&view, &[4, 5]), &after(3, 3, 2));
     // A name that is given twice is one member, and one that is no member is none.

@@ -127,11 +127,7 @@ pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
 }
 
 /// What is found of a listed member, and what is to be done where it is bad.
-fn settled_member(
-    member: &Member,
-    newest: u64,
-    view: &View,
-) -> (Finding, Option<&'static str>) {
+fn settled_member(member: &Member, newest: u64, view: &View) -> (Finding, Option<&'static str>) {
     let bad = |what, help| (Finding::Bad(what), Some(help));
     let Some(spec) = host_of(member, view) else {
         return bad(foreign(member), FOREIGN);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use runbook_model::cluster::{Member, MemberProbe, MemberStatus, SilentCause};
+use runbook_model::cluster::{Alarm, Member, MemberProbe, MemberStatus, SilentCause};
 use runbook_model::facts::{
     DataDirFacts, DiskFacts, EtcdProcess, HostError, HostFacts, Listener, ServiceFacts, Tool,
 };
@@ -228,6 +228,34 @@ pub fn unlist(view: &mut View, host: &str, needs: &Needs) {
             let list = status.members.iter_mut().flatten();
             let kept = list.filter(|m| !m.peer_urls.contains(&peer_url));
             status.members = Some(kept.map(|m| m.clone()).collect());
+        }
+    }
+}
+
+/// A NOSPACE alarm, which every member tells of.
+pub fn alarm(view: &mut View, host: &str) {
+    let Some(MemberProbe::Serving(own)) = view.cluster.members.get(&HostName::new(host)) else {
+        panic!("`{host}` does not serve");
+    };
+    let alarm = Alarm {
+        member_id: own.member_id,
+        kind: "NOSPACE".to_owned(),
+    };
+    for probe in view.cluster.members.values_mut() {
+        if let MemberProbe::Serving(status) = probe {
+            status.alarms.push(alarm.clone());
+        }
+    }
+}
+
+/// A member that is listed under another URL.
+pub fn relist(view: &mut View, name: &str, url: &str) {
+    for probe in view.cluster.members.values_mut() {
+        if let MemberProbe::Serving(status) = probe {
+            let list = status.members.iter_mut().flatten();
+            for member in list.filter(|m| m.name == name) {
+                member.peer_urls = vec![url.to_owned()];
+            }
         }
     }
 }
