@@ -41,7 +41,13 @@ impl Members {
                 "etcd{n} etcd_client_port={client} etcd_peer_port={peer} etcd_data_dir=e{n}/data etcd_config=e{n}/etcd.conf etcd_pki_dir=e{n}/pki"
             );
         }
-        text += "\n[etcd:vars]\nansible_connection=local\netcd_address=127.0.0.1\netcd_service_manager=process\npki_dir=pki\n";
+        // The lock on this machine is the cluster's: each test has a cluster of its own name.
+        let _ = write!(
+            text,
+            "\n[etcd:vars]\netcd_cluster=scale-{}\n",
+            self.ports[0].0
+        );
+        text += "ansible_connection=local\netcd_address=127.0.0.1\netcd_service_manager=process\npki_dir=pki\n";
         self.place.write(name, text.as_bytes());
     }
 
