@@ -135,12 +135,10 @@ fn three_become_five_and_three_again() {
     let all = ["etcd1", "etcd2", "etcd3", "etcd4", "etcd5"];
     assert_eq!(members.voters(), all);
     let again = members.succeeds(&up);
+    let said = format!("{}{}", again.out, again.err);
     assert!(
-        again
-            .out
-            .contains("Nothing to do: 5 members, as in the inventory"),
-        "{}",
-        again.out
+        said.contains("Nothing to do: 5 members, as in the inventory"),
+        "{said}"
     );
     let conf = |n: usize| {
         fs::read_to_string(members.place.path().join(format!("e{n}/etcd.conf"))).unwrap()

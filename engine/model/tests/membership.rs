@@ -188,10 +188,12 @@ fn a_sick_member_is_not_settled() {
     unknown(settled(&view, &[]), "`etcd3` is silent: no answer");
 
     let mut view = world(3);
-    status(&mut view, 2).alarms.push(Alarm {
-        member_id: 2,
-        kind: "NOSPACE".to_owned(),
-    });
+    for n in 1..=3 {
+        status(&mut view, n).alarms.push(Alarm {
+            member_id: 2,
+            kind: "NOSPACE".to_owned(),
+        });
+    }
     violated(
         settled(&view, &[]),
         "alarm NOSPACE is active on member 2",

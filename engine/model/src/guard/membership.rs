@@ -99,13 +99,19 @@ pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
         .iter()
         .filter(|m| host_of(m, view).is_none_or(|s| !joining.contains(&s.host)));
     let mut help = None;
+    // Every member tells of the same alarm.
+    let mut told = BTreeSet::new();
     let findings = others
         .map(|m| {
             let (finding, what) = settled_member(m, newest.unwrap_or(0), view);
-            if matches!(finding, Finding::Bad(_)) {
-                help = help.or(what);
+            match finding {
+                Finding::Bad(text) if !told.insert(text.clone()) => Finding::Fine,
+                Finding::Bad(text) => {
+                    help = help.or(what);
+                    Finding::Bad(text)
+                }
+                other => other,
             }
-            finding
         })
         .collect();
     let leaders: BTreeSet<_> = view
