@@ -215,7 +215,19 @@ fn what_may_not_be_is_refused_before_anything_changes() {
     let even =
         "4 members afterwards tolerate the loss of 1, as 3 would: an even number adds no safety";
     assert!(flat.contains(even), "{}", plan.out);
+}
 
+#[test]
+fn a_cluster_that_is_not_well_is_mended_before_it_grows() {
+    let members = Members::new(6, 3);
+    let down = |leaving: &str, said: &[&str], code| {
+        let leaving = format!("leaving={leaving}");
+        let words = ["exec", "scale-down", "-i", "3.inv", "-e", &leaving, "--yes"];
+        members.refuses(code, &words, said);
+    };
+    let up = |inventory: &str, said: &[&str]| {
+        members.refuses(3, &["exec", "scale-up", "-i", inventory, "--yes"], said);
+    };
     // Somebody's learner.
     let url = format!("--peer-urls=https://127.0.0.1:{}", members.ports[3].1);
     members.etcdctl(&["member", "add", "etcd4", &url, "--learner"]);
