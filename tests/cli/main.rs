@@ -13,6 +13,7 @@ mod monitor;
 mod plans;
 mod reading;
 mod rehearse;
+mod scale;
 mod shown;
 mod simulate;
 mod support;

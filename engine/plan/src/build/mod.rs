@@ -93,7 +93,8 @@ impl<'a> Builder<'a> {
             host: None,
             member: None,
         };
-        let warnings = targets::resolve(request.checked.targets(), &scope, &mut values, problems);
+        let declared = (request.checked.targets(), request.checked.parameters());
+        let warnings = targets::resolve(declared, &scope, &mut values, problems);
         lets(request, &scope, &mut values, problems);
         Ok(Self {
             prepared,
@@ -133,7 +134,11 @@ impl<'a> Builder<'a> {
                 requires.push(guards::implied(guard.clone(), self.observed, *place));
             }
         }
-        let mut warnings = notes::standing(self.prepared, self.observed, &self.values);
+        let mut warnings = notes::standing(
+            self.prepared,
+            (self.observed, &self.prediction.view),
+            &self.values,
+        );
         warnings.extend(notes::lost(&self.lost));
         warnings.append(&mut self.warnings);
         Ok(Plan {

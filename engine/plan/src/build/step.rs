@@ -276,6 +276,7 @@ impl<'a> Builder<'a> {
             },
             facts,
             view: &self.prediction.view,
+            observed: self.observed,
             scope,
             step_hosts: hosts,
             changed,

@@ -33,6 +33,15 @@ pub struct Case {
     pub limit: Option<String>,
     /// `bare`, `dead`, `live`.
     pub base: String,
+    /// Hosts of the inventory that are no members and have nothing on them.
+    #[serde(default)]
+    pub newcomers: Vec<String>,
+    /// Peer URLs under which members are listed, other than the inventory's.
+    #[serde(default)]
+    pub moved: BTreeMap<String, String>,
+    /// Hosts whose members have a NOSPACE alarm.
+    #[serde(default)]
+    pub alarmed: Vec<String>,
     /// Hosts that do not answer.
     #[serde(default)]
     pub lost: Vec<String>,
@@ -235,6 +244,16 @@ impl Case {
             "live" => view::live(needs),
             other => panic!("no base `{other}`"),
         };
+        let mut view = view;
+        for host in &self.newcomers {
+            view::unlist(&mut view, host, needs);
+        }
+        for host in &self.alarmed {
+            view::alarm(&mut view, host);
+        }
+        for (host, url) in &self.moved {
+            view::relist(&mut view, host, url);
+        }
         let mut json = serde_json::to_value(view).unwrap();
         if let (Some(patch), Some(hosts)) = (&self.every_host, json["hosts"].as_object_mut()) {
             for host in hosts.values_mut() {
