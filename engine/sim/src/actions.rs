@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 
 use crate::data;
-use crate::model::{ControlFile, Effect, File, Host, Model};
+use crate::model::{ControlFile, Doing, Effect, File, Host, Model};
 use crate::service;
 use crate::world::{SimWorld, failed};
 
@@ -22,17 +22,18 @@ pub(crate) type Change = Result<bool, String>;
 
 pub(crate) async fn carry_out(
     world: &SimWorld,
-    host: &HostName,
+    doing: &Doing,
     order: &Order,
     index: usize,
 ) -> Outcome {
+    let host = &doing.host;
     let Some(action) = order.actions.get(index) else {
         return Outcome::NotStarted;
     };
     sleep(Duration::from_millis(HALF_MS)).await;
     let change = match action {
-        Action::Service { .. } => service::bring_to(world, host, action).await,
-        other => world.edit(|model| instant(model, host, &order.run, other)),
+        Action::Service { .. } => service::bring_to(world, doing, action).await,
+        other => world.edit_for(doing, |model| instant(model, host, &order.run, other)),
     };
     sleep(Duration::from_millis(HALF_MS)).await;
     match change {
@@ -45,6 +46,7 @@ pub(crate) async fn carry_out(
                     undo: order.undo,
                     action: index,
                     changed,
+                    boot: model.hosts.get(host).map_or(0, |h| h.boot),
                 });
             });
             Outcome::Done { changed }

@@ -7,7 +7,7 @@ use runbook_model::host::HostName;
 use runbook_model::quorum::quorum;
 use sha2::{Digest, Sha256};
 
-use crate::model::Model;
+use crate::model::{Model, QuorumLoss};
 
 /// What a data dir holds of a member.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -76,6 +76,17 @@ impl Model {
         host.data.get(&dir.data_dir)?.member.as_ref()
     }
 
+    /// Whether a running member's data was restored from a snapshot.
+    pub(crate) fn restored(&self, host: &HostName) -> bool {
+        let Some(host) = self.hosts.get(host) else {
+            return false;
+        };
+        let running = host.services.values().filter(|s| s.running);
+        running
+            .filter_map(|s| host.data.get(&s.etcd.as_ref()?.data_dir))
+            .any(|dir| dir.origin.is_some())
+    }
+
     fn running_member_mut(&mut self, host: &HostName) -> Option<&mut MemberData> {
         let host = self.hosts.get_mut(host)?;
         let dir = host
@@ -140,7 +151,14 @@ impl Model {
             if !self.has_quorum(cluster) {
                 self.leaders.remove(&cluster);
                 if self.with_quorum.remove(&cluster) {
-                    self.quorum_losses.push(cluster);
+                    let by = self.acting.clone();
+                    let struck = self.struck_ms;
+                    let unforeseen = by.as_ref().is_some_and(|b| struck >= Some(b.since_ms));
+                    self.quorum_losses.push(QuorumLoss {
+                        cluster,
+                        by,
+                        unforeseen,
+                    });
                 }
                 continue;
             }
@@ -163,8 +181,13 @@ impl Model {
             self.leaders.insert(cluster, leader);
             for host in up {
                 if let Some(member) = self.running_member_mut(&host) {
-                    member.store = log.store.clone();
-                    member.members.clone_from(&log.members);
+                    // Most of the time there is nothing to copy.
+                    if member.store != log.store {
+                        member.store = log.store.clone();
+                    }
+                    if member.members != log.members {
+                        member.members.clone_from(&log.members);
+                    }
                 }
             }
         }

@@ -166,6 +166,6 @@ pub(crate) fn snapshot_file(store: Store) -> ControlFile {
         sha256: hex::encode(Sha256::digest(format!("{store:?}"))),
         size: 20_512,
         snapshot: Some(store),
-        refused: Vec::new(),
+        ..ControlFile::default()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use runbook_model::action::{Action, ServiceState};
+use runbook_model::action::{Action, ProcessSpec, ServiceState};
 use runbook_model::cluster::Member;
 use runbook_model::host::HostName;
 use runbook_snapshot::ids;
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::actions::Change;
 use crate::cluster::{MemberData, Store};
 use crate::data::members_of;
-use crate::model::{DataDir, Host, Model, RunningEtcd};
+use crate::model::{DataDir, Doing, Host, Model, RunningEtcd};
 use crate::probe::unit_path;
 use crate::world::SimWorld;
 
@@ -21,7 +21,8 @@ const STOP_MS: u64 = 200;
 const START_MS: u64 = 300;
 const POLL_MS: u64 = 100;
 
-pub(crate) async fn bring_to(world: &SimWorld, host: &HostName, action: &Action) -> Change {
+pub(crate) async fn bring_to(world: &SimWorld, doing: &Doing, action: &Action) -> Change {
+    let host = &doing.host;
     let Action::Service {
         unit,
         state,
@@ -36,12 +37,12 @@ pub(crate) async fn bring_to(world: &SimWorld, host: &HostName, action: &Action)
     let mut changed = false;
     if running && *state != ServiceState::Running {
         sleep(Duration::from_millis(STOP_MS)).await;
-        world.edit(|m| set_running(m, host, unit, false));
+        world.edit_for(doing, |m| set_running(m, host, unit, false));
         changed = true;
     }
     if *state != ServiceState::Stopped && (!running || *state == ServiceState::Restarted) {
         sleep(Duration::from_millis(START_MS)).await;
-        world.edit(|m| start(m, host, action))?;
+        world.edit_for(doing, |m| start(m, host, action))?;
         changed = true;
     }
     if let Some(enabled) = *enabled {
@@ -86,6 +87,7 @@ fn set_running(model: &mut Model, host: &HostName, unit: &str, running: bool) {
         let service = host.services.entry(unit.to_owned()).or_default();
         service.running = running;
         service.starts += u32::from(running);
+        service.failed = false;
     }
 }
 
@@ -98,9 +100,27 @@ fn set_enabled(model: &mut Model, host: &HostName, unit: &str, enabled: bool) ->
 }
 
 fn start(model: &mut Model, name: &HostName, action: &Action) -> Result<(), String> {
-    let Action::Service { unit, process, .. } = action else {
-        return Ok(());
-    };
+    match action {
+        Action::Service { unit, process, .. } => start_unit(model, name, unit, process.as_ref()),
+        _ => Ok(()),
+    }
+}
+
+/// What systemd does at boot with an enabled unit.
+pub(crate) fn boot(model: &mut Model, name: &HostName, unit: &str) {
+    let failed = start_unit(model, name, unit, None).is_err();
+    let host = model.hosts.get_mut(name);
+    if let Some(service) = host.and_then(|h| h.services.get_mut(unit)) {
+        service.failed = failed;
+    }
+}
+
+fn start_unit(
+    model: &mut Model,
+    name: &HostName,
+    unit: &str,
+    process: Option<&ProcessSpec>,
+) -> Result<(), String> {
     let host = model.hosts.get(name).ok_or("no such host")?;
     let (binary, config, user) = match process {
         Some(process) => (process.binary.clone(), process.config.clone(), None),
@@ -116,7 +136,7 @@ fn start(model: &mut Model, name: &HostName, action: &Action) -> Result<(), Stri
     };
     let etcd = start_etcd(model, name, &binary, &config, user.as_deref())?;
     let host = model.hosts.get_mut(name).ok_or("no such host")?;
-    host.services.entry(unit.clone()).or_default().etcd = Some(etcd);
+    host.services.entry(unit.to_owned()).or_default().etcd = Some(etcd);
     set_running(model, name, unit, true);
     Ok(())
 }

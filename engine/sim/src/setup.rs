@@ -8,7 +8,7 @@ use runbook_snapshot::ids;
 use crate::actions::{add_tools, text_file};
 use crate::cluster::{MemberData, Store};
 use crate::data::{members_of, snapshot_file};
-use crate::model::{DataDir, Host, Model, RunningEtcd, Service};
+use crate::model::{DataDir, File, Host, Model, RunningEtcd, Service};
 use crate::probe::unit_path;
 
 /// Token of the clusters made here.
@@ -57,9 +57,35 @@ pub fn config_text(spec: &MemberSpec, initial_cluster: &str, token: &str, state:
 /// A member's unit file.
 pub fn unit_text(spec: &MemberSpec) -> String {
     format!(
-        "[Service]\nUser={}\nEnvironmentFile={}\nExecStart=/usr/bin/etcd\n",
-        spec.user, spec.config
+        "[Service]\nUser={}\nEnvironmentFile={}\nExecStart={}/etcd\n",
+        spec.user,
+        spec.config,
+        bin_dir(spec)
     )
+}
+
+fn bin_dir(spec: &MemberSpec) -> &str {
+    spec.bin_dir.as_deref().unwrap_or("/usr/bin")
+}
+
+/// What a member over TLS reads when it starts.
+fn add_certificates(host: &mut Host, spec: &MemberSpec) {
+    let files = [
+        ("ca.crt", 0o644),
+        ("server.crt", 0o644),
+        ("server.key", 0o600),
+        ("peer.crt", 0o644),
+        ("peer.key", 0o600),
+    ];
+    host.dirs.insert(spec.pki_dir.clone(), "root".to_owned());
+    for (name, mode) in files {
+        let file = text_file(&format!("{name} of {}", spec.name), mode, &spec.user);
+        let file = File {
+            content: None,
+            ..file
+        };
+        host.files.insert(format!("{}/{name}", spec.pki_dir), file);
+    }
 }
 
 impl Model {
@@ -68,7 +94,7 @@ impl Model {
         let mut model = Self::default();
         for (name, spec) in specs {
             let mut host = Host::default();
-            add_tools(&mut host, "/usr/bin", "3.5.16");
+            add_tools(&mut host, bin_dir(spec), "3.5.16");
             host.users.insert(spec.user.clone());
             model.hosts.insert(name.clone(), host);
         }
@@ -92,8 +118,14 @@ impl Model {
             let config = config_text(spec, &initial, TOKEN, "existing");
             host.files
                 .insert(spec.config.clone(), text_file(&config, 0o644, "root"));
-            let unit = text_file(&unit_text(spec), 0o644, "root");
-            host.files.insert(unit_path(&spec.unit), unit);
+            let systemd = spec.manager == ServiceManager::Systemd;
+            if systemd {
+                let unit = text_file(&unit_text(spec), 0o644, "root");
+                host.files.insert(unit_path(&spec.unit), unit);
+            }
+            if spec.scheme == Scheme::Https {
+                add_certificates(host, spec);
+            }
             let id = members.iter().find(|m| m.name == spec.name).map(|m| m.id);
             let dir = DataDir {
                 owner: spec.user.clone(),
@@ -108,8 +140,10 @@ impl Model {
             host.data.insert(spec.data_dir.clone(), dir);
             let service = Service {
                 running: true,
-                enabled: true,
+                // A plain process has nobody who would start it at boot.
+                enabled: systemd,
                 starts: 1,
+                failed: false,
                 etcd: Some(RunningEtcd {
                     data_dir: spec.data_dir.clone(),
                     client_port: spec.client_port,

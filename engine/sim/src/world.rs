@@ -16,13 +16,17 @@ use tokio::time::{Instant, sleep};
 
 use crate::actions::carry_out;
 use crate::faults::{Fault, Moment, Script, When};
-use crate::model::{Host, Model};
+use crate::model::{Doing, Host, Model};
 use crate::receipts::{Kept, key};
 
 /// Milliseconds since the epoch at which simulated time begins: 2026-01-01.
 const EPOCH_MS: i64 = 1_767_225_600_000;
 /// Milliseconds between looks at something that is waited for.
 const POLL_MS: u64 = 50;
+/// Milliseconds between a look at the members and the order that it was for.
+const JUST_NOW_MS: i64 = 100;
+/// Milliseconds that a look at the members takes at most.
+const LONGEST_LOOK_MS: i64 = 20_000;
 /// Milliseconds until a dead host counts as unreachable.
 const CONNECT_MS: u64 = 3_000;
 
@@ -58,6 +62,20 @@ struct State {
     faults: BTreeMap<When, Vec<Fault>>,
     scripts: Vec<(Moment, Script)>,
     asked: u64,
+    attendant: Option<Attendant>,
+    met: Vec<(When, Fault)>,
+    look: Look,
+}
+
+/// Who looks at the model, and may change it, at every moment.
+type Attendant = Box<dyn FnMut(&Moment, &mut Model) + Send>;
+
+/// The last look at the members: questions that are asked about the same time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Look {
+    open: usize,
+    began_ms: i64,
+    ended_ms: i64,
 }
 
 impl SimWorld {
@@ -72,6 +90,9 @@ impl SimWorld {
                     faults: BTreeMap::new(),
                     scripts: Vec::new(),
                     asked: 0,
+                    attendant: None,
+                    met: Vec::new(),
+                    look: Look::default(),
                 }),
                 started: Instant::now(),
             }),
@@ -102,11 +123,51 @@ impl SimWorld {
         self.lock().scripts.push((moment, Box::new(script)));
     }
 
+    /// Lets somebody look at the model, and change it, at every moment.
+    pub fn attend(&self, attendant: impl FnMut(&Moment, &mut Model) + Send + 'static) {
+        self.lock().attendant = Some(Box::new(attendant));
+    }
+
+    /// From now on nothing goes wrong any more, and nobody attends.
+    pub fn calm(&self) {
+        let mut state = self.lock();
+        state.faults.clear();
+        state.attendant = None;
+        let scripts = std::mem::take(&mut state.scripts);
+        // A script may hold the world itself.
+        drop(state);
+        drop(scripts);
+    }
+
+    /// Faults that orders have met so far.
+    pub fn met(&self) -> Vec<(When, Fault)> {
+        self.lock().met.clone()
+    }
+
+    /// Questions to members that were answered so far.
+    pub fn asked(&self) -> u64 {
+        self.lock().asked
+    }
+
+    fn elapsed_ms(&self) -> i64 {
+        i64::try_from(self.shared.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let state = self.shared.state.lock();
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        state.model.now_ms = self.elapsed_ms();
+        state
+    }
+
+    /// Reaches into the model on behalf of an order.
+    pub(crate) fn edit_for<T>(&self, doing: &Doing, change: impl FnOnce(&mut Model) -> T) -> T {
+        let mut state = self.lock();
+        state.model.acting = Some(doing.clone());
+        let changed = change(&mut state.model);
+        state.model.elect();
+        state.model.acting = None;
+        changed
     }
 
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Model) -> T) -> T {
@@ -120,12 +181,21 @@ impl SimWorld {
             script(&mut state.model);
             state.model.elect();
         }
+        if let Some(mut attendant) = state.attendant.take() {
+            attendant(moment, &mut state.model);
+            state.attendant = Some(attendant);
+        }
     }
 
     fn take_fault(&self, when: &When) -> Option<Fault> {
         let mut state = self.lock();
         let queue = state.faults.get_mut(when)?;
-        (!queue.is_empty()).then(|| queue.remove(0))
+        if queue.is_empty() {
+            return None;
+        }
+        let fault = queue.remove(0);
+        state.met.push((when.clone(), fault.clone()));
+        Some(fault)
     }
 
     /// A trip to a host: how long it takes, and whether anybody is there.
@@ -146,7 +216,8 @@ impl SimWorld {
     }
 
     /// The host's side of an order: goes on whatever becomes of the connection.
-    async fn carry(self, host: HostName, order: Order, fault: Option<Fault>, boot: u32) {
+    async fn carry(self, doing: Doing, order: Order, fault: Option<Fault>, boot: u32) {
+        let host = doing.host.clone();
         let when = when(&host, &order);
         self.reaches(&Moment::Begins(when.clone()));
         if let Some(Fault::Slow { ms }) = fault {
@@ -162,7 +233,7 @@ impl SimWorld {
             let outcome = if fault == Some(Fault::Fails { action: index }) {
                 failed("it was made to fail")
             } else {
-                carry_out(&self, &host, &order, index).await
+                carry_out(&self, &doing, &order, index).await
             };
             let stop = !matches!(outcome, Outcome::Done { .. });
             let alive = self.keep(&host, &order, outcome, boot);
@@ -222,6 +293,18 @@ impl SimWorld {
         }
     }
 
+    /// An order as it is sent: what its run could know of the members by then.
+    fn doing(&self, host: &HostName, order: &Order) -> Doing {
+        let (now_ms, look) = (self.elapsed_ms(), self.lock().look);
+        let fresh = look.open == 0 && now_ms - look.ended_ms <= JUST_NOW_MS;
+        Doing {
+            host: host.clone(),
+            step: order.step,
+            undo: order.undo,
+            since_ms: if fresh { look.began_ms } else { now_ms },
+        }
+    }
+
     /// Lets an order begin on its host, if it may.
     async fn begin(
         &self,
@@ -229,6 +312,7 @@ impl SimWorld {
         order: &Order,
         fault: Option<Fault>,
     ) -> Result<(), HostError> {
+        let doing = self.doing(host, order);
         while order.undo
             && self.with(|m| {
                 m.hosts
@@ -261,8 +345,7 @@ impl SimWorld {
             Ok(Some(found.boot))
         })?;
         if let Some(boot) = boot {
-            let (world, host, order) = (self.clone(), host.clone(), order.clone());
-            tokio::spawn(world.carry(host, order, fault, boot));
+            tokio::spawn(self.clone().carry(doing, order.clone(), fault, boot));
         }
         Ok(())
     }
@@ -277,7 +360,17 @@ impl Observe for SimWorld {
     }
 
     async fn member(&self, spec: &MemberSpec, query: MemberQuery) -> MemberProbe {
-        let probe = self.with(|model| model.probe_member(spec, query));
+        let probe = {
+            let mut state = self.lock();
+            let now_ms = state.model.now_ms;
+            // A question that was broken off never ends.
+            if state.look.open == 0 || now_ms - state.look.began_ms > LONGEST_LOOK_MS {
+                state.look.began_ms = now_ms;
+                state.look.open = 0;
+            }
+            state.look.open += 1;
+            state.model.probe_member(spec, query)
+        };
         let wait = match &probe {
             MemberProbe::Serving(_) => 1,
             MemberProbe::Silent { .. } => query.timeout_ms,
@@ -286,6 +379,8 @@ impl Observe for SimWorld {
         let asked = {
             let mut state = self.lock();
             state.asked += 1;
+            state.look.open = state.look.open.saturating_sub(1);
+            state.look.ended_ms = state.model.now_ms;
             state.asked
         };
         self.reaches(&Moment::Asked(asked));
@@ -304,8 +399,7 @@ impl Observe for SimWorld {
     }
 
     fn now_ms(&self) -> i64 {
-        let elapsed = self.shared.started.elapsed().as_millis();
-        EPOCH_MS + i64::try_from(elapsed).unwrap_or(i64::MAX)
+        EPOCH_MS.saturating_add(self.elapsed_ms())
     }
 
     async fn sleep(&self, ms: u64) {
