@@ -7,8 +7,9 @@ use runbook_model::facts::Tool;
 use runbook_model::host::HostName;
 use runbook_run::world::Order;
 use sha2::{Digest, Sha256};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use crate::change;
 use crate::data;
 use crate::model::{ControlFile, Doing, Effect, File, Host, Model};
 use crate::service;
@@ -31,6 +32,25 @@ pub(crate) async fn carry_out(
         return Outcome::NotStarted;
     };
     sleep(Duration::from_millis(HALF_MS)).await;
+    if let Action::ChangeCluster {
+        change,
+        cluster_id,
+        through,
+    } = action
+    {
+        let site = change::Site {
+            world,
+            doing,
+            cluster_id: cluster_id.as_deref(),
+            through,
+            deadline: Instant::now() + Duration::from_millis(order.timeout_ms),
+        };
+        let outcome = change::carry_out(&site, change).await;
+        if let Outcome::Done { changed } = outcome {
+            note(world, host, order, (index, changed));
+        }
+        return outcome;
+    }
     let change = match action {
         Action::Service { .. } => service::bring_to(world, doing, action).await,
         other => world.edit_for(doing, |model| instant(model, host, &order.run, other)),
@@ -38,21 +58,26 @@ pub(crate) async fn carry_out(
     sleep(Duration::from_millis(HALF_MS)).await;
     match change {
         Ok(changed) => {
-            world.with(|model| {
-                model.log.push(Effect {
-                    host: host.clone(),
-                    step: order.step,
-                    attempt: order.attempt,
-                    undo: order.undo,
-                    action: index,
-                    changed,
-                    boot: model.hosts.get(host).map_or(0, |h| h.boot),
-                });
-            });
+            note(world, host, order, (index, changed));
             Outcome::Done { changed }
         }
         Err(reason) => failed(reason),
     }
+}
+
+/// Remembers what was done.
+fn note(world: &SimWorld, host: &HostName, order: &Order, (action, changed): (usize, bool)) {
+    world.with(|model| {
+        model.log.push(Effect {
+            host: host.clone(),
+            step: order.step,
+            attempt: order.attempt,
+            undo: order.undo,
+            action,
+            changed,
+            boot: model.hosts.get(host).map_or(0, |h| h.boot),
+        });
+    });
 }
 
 fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Change {
@@ -102,13 +127,13 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
             failed,
         } => data::reinstate(host, data_dir, aside, failed),
         Action::RestoreDataDir { .. } => data::restore(host, run, action),
-        Action::ChangeCluster { .. } => Err("the simulator does not know this change".to_owned()),
         Action::Shell {
             creates, read_only, ..
         } => Ok(shell(host, creates.as_deref(), *read_only)),
         Action::Upload { .. }
         | Action::SaveSnapshot { .. }
         | Action::IssueCertificates { .. }
+        | Action::ChangeCluster { .. }
         | Action::Service { .. } => Ok(false),
     }
 }
