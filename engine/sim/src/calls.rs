@@ -41,6 +41,7 @@ impl Refusal {
 pub(crate) const NOT_ENOUGH_STARTED: Refusal =
     Refusal::Words("etcdserver: re-configuration failed due to not enough started members");
 pub(crate) const UNHEALTHY: Refusal = Refusal::Words("etcdserver: unhealthy cluster");
+pub(crate) const ID_EXISTS: Refusal = Refusal::Words("etcdserver: member ID already exist");
 pub(crate) const TOO_MANY_LEARNERS: Refusal =
     Refusal::Words("etcdserver: too many learner members in cluster");
 pub(crate) const URL_EXISTS: Refusal = Refusal::Words("etcdserver: Peer URLs already exists");
@@ -67,7 +68,7 @@ impl Model {
     /// Who is asked, if it answers at all.
     pub(crate) fn asked(&self, host: &HostName) -> Result<&MemberData, Refusal> {
         let member = self.running_member(host).ok_or(Refusal::Silent)?;
-        if self.is_paused(host) {
+        if self.is_paused(host) || !self.is_ready(host) {
             return Err(Refusal::Unanswered);
         }
         Ok(member)
@@ -125,20 +126,14 @@ impl Model {
         if self.voters_linked(through, data) < wanted {
             return Err(UNHEALTHY);
         }
-        let used = data.members.iter().flat_map(|m| &m.peer_urls);
-        let used = used.into_iter().any(|url| peer_urls.contains(url));
-        let learners = data.members.iter().filter(|m| m.is_learner).count();
         if self.leader_of(through).is_none() {
             return Err(Refusal::Unanswered);
         }
-        if used {
-            return Err(URL_EXISTS);
-        }
-        if learner && learners >= LEARNERS {
-            return Err(TOO_MANY_LEARNERS);
-        }
-        self.added += 1;
-        let id = ids::member_id(peer_urls, &format!("added {}", self.added)).unwrap_or(self.added);
+        // etcd makes the id from the URLs and the second.
+        let second = self.now_ms / 1_000;
+        let token = format!("{:x} {second}", data.cluster_id);
+        let id = ids::member_id(peer_urls, &token).unwrap_or_default();
+        self.may_be_new(data, id, peer_urls, learner)?;
         self.commit(through, |data| {
             data.members.push(Member {
                 id,
@@ -149,6 +144,30 @@ impl Model {
             });
             id
         })
+    }
+
+    fn may_be_new(
+        &self,
+        data: &MemberData,
+        id: u64,
+        peer_urls: &[String],
+        learner: bool,
+    ) -> Result<(), Refusal> {
+        if self.removed.contains(&(data.cluster_id, id)) {
+            return Err(NOT_FOUND);
+        }
+        if data.members.iter().any(|m| m.id == id) {
+            return Err(ID_EXISTS);
+        }
+        let mut used = data.members.iter().flat_map(|m| &m.peer_urls);
+        if used.any(|url| peer_urls.contains(url)) {
+            return Err(URL_EXISTS);
+        }
+        let learners = data.members.iter().filter(|m| m.is_learner).count();
+        if learner && learners >= LEARNERS {
+            return Err(TOO_MANY_LEARNERS);
+        }
+        Ok(())
     }
 
     /// `member promote`.

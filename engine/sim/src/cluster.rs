@@ -127,22 +127,28 @@ impl Model {
 
     /// The data of the connected member that has come furthest: its membership is what counts.
     pub(crate) fn newest(&self, cluster_id: u64) -> Option<&MemberData> {
-        let up = self.connected(cluster_id);
-        let data: Vec<_> = up.iter().filter_map(|h| self.running_member(h)).collect();
+        self.newest_of(&self.connected(cluster_id))
+    }
+
+    /// The same, where it is known who is connected.
+    pub(crate) fn newest_of(&self, up: &[HostName]) -> Option<&MemberData> {
         // Of equals the first: max_by_key would take the last.
-        data.into_iter()
-            .rev()
-            .max_by_key(|m| (self.progress(m), m.store.revision))
+        let data = up.iter().rev().filter_map(|h| self.running_member(h));
+        data.max_by_key(|m| (self.progress(m), m.store.revision))
     }
 
     /// Whether the connected members can commit.
     pub fn has_quorum(&self, cluster_id: u64) -> bool {
-        let Some(newest) = self.newest(cluster_id) else {
+        self.is_quorum(&self.connected(cluster_id))
+    }
+
+    /// Whether these, connected with each other, can commit.
+    pub(crate) fn is_quorum(&self, up: &[HostName]) -> bool {
+        let Some(newest) = self.newest_of(up) else {
             return false;
         };
         let voters = newest.members.iter().filter(|m| !m.is_learner);
         let voters: BTreeSet<_> = voters.map(|m| m.id).collect();
-        let up = self.connected(cluster_id);
         let data = up.iter().filter_map(|h| self.running_member(h));
         let healthy = data.filter(|m| voters.contains(&m.member_id)).count();
         !voters.is_empty() && healthy >= quorum(voters.len())

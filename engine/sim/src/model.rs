@@ -44,10 +44,10 @@ pub struct Model {
     pub(crate) syncing: BTreeMap<(u64, u64), i64>,
     /// Connected members: in which run of their process, since when.
     pub(crate) links: BTreeMap<HostName, ((u32, u32), i64)>,
+    /// Runs of processes that have come to serve: by host, boot and start.
+    pub(crate) ready: BTreeMap<HostName, (u32, u32)>,
     /// Until when members rewrite their files.
     pub(crate) paused: BTreeMap<HostName, i64>,
-    /// Members that were added so far.
-    pub(crate) added: u64,
     /// Members that were removed, by cluster and member.
     pub(crate) removed: BTreeSet<(u64, u64)>,
 }

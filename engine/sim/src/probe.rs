@@ -93,7 +93,7 @@ impl Model {
         let Some(member) = self.running_member(name).filter(|_| listens) else {
             return silent(SilentCause::Refused, "connection refused");
         };
-        if self.is_paused(name) {
+        if self.is_paused(name) || !self.is_ready(name) {
             return silent(
                 SilentCause::Timeout,
                 "it took the question and stays silent",
@@ -109,14 +109,14 @@ impl Model {
             .map_or(0, |l| l.member_id);
         let progress = self.progress(member);
         let learner = member.is_learner();
-        // Linearizable since 3.5: without a leader it would not say.
-        let tells = leader != 0 || self.version_of(name) < vec![3, 5];
         let bytes = |size: u64| i64::try_from(size).unwrap_or(i64::MAX);
         let alarms = member.alarms.iter().map(|id| Alarm {
             member_id: *id,
             kind: "NOSPACE".to_owned(),
         });
         let etcd = self.running_etcd(name);
+        // At the compacted revision itself 3.4 has no hash any more.
+        let since = i64::from(self.version_of(name) < vec![3, 5]);
         let latency_ms = self.hosts.get(name).map_or(0, |h| h.latency_ms);
         MemberStatus {
             cluster_id: member.cluster_id,
@@ -135,22 +135,23 @@ impl Model {
             } else {
                 Vec::new()
             },
-            members: (tells && !learner).then(|| member.members.clone()),
+            // As it knows them itself: with a leader or without.
+            members: (!learner).then(|| member.members.clone()),
             alarms: alarms.collect(),
             hash: query
                 .hash_at
                 .filter(|_| !learner)
-                .and_then(|at| hash(member, at)),
+                .and_then(|at| hash(member, at, since)),
             certificate_not_after: None,
             latency_us: latency_ms * 2_000,
         }
     }
 }
 
-fn hash(member: &MemberData, at: i64) -> Option<HashKv> {
+fn hash(member: &MemberData, at: i64, since: i64) -> Option<HashKv> {
     let store = &member.store;
     Some(HashKv {
-        hash: store.hash_at(at).ok()?,
+        hash: store.hash_at(at, since)?,
         revision: if at == 0 { store.revision } else { at },
         compact_revision: if store.compacted == 0 {
             -1

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use runbook_model::cluster::Member;
 use runbook_model::host::HostName;
 
 use crate::calls::Refusal;
@@ -25,8 +26,9 @@ impl Model {
                 .collect();
             let mut gone = false;
             for cluster in clusters {
-                self.settle(cluster);
-                gone |= self.end_removed(cluster);
+                let up = self.connected(cluster);
+                self.settle(cluster, &up);
+                gone |= self.end_removed(&up);
             }
             // Who is gone may have led.
             if !gone {
@@ -40,12 +42,8 @@ impl Model {
         let now = self.now_ms;
         let mut links = std::mem::take(&mut self.links);
         let linked = |name: &HostName| {
-            let host = self.hosts.get(name)?;
-            let service = host
-                .services
-                .values()
-                .find(|s| s.running && s.etcd.is_some())?;
-            (!host.isolated).then_some((host.boot, service.starts))
+            let connected = self.hosts.get(name).is_some_and(|h| !h.isolated);
+            self.run_of(name).filter(|_| connected)
         };
         links.retain(|name, (run, _)| linked(name).as_ref() == Some(run));
         for name in self.hosts.keys() {
@@ -54,6 +52,20 @@ impl Model {
             }
         }
         self.links = links;
+    }
+
+    /// Which run of its process serves on a host: boot and start.
+    fn run_of(&self, name: &HostName) -> Option<(u32, u32)> {
+        let host = self.hosts.get(name)?;
+        let mut services = host.services.values();
+        let service = services.find(|s| s.running && s.etcd.is_some())?;
+        Some((host.boot, service.starts))
+    }
+
+    /// Whether a member serves clients: once it has told its name through a leader, and from then on.
+    pub(crate) fn is_ready(&self, name: &HostName) -> bool {
+        let ready = self.ready.get(name);
+        ready.is_some() && ready == self.run_of(name).as_ref()
     }
 
     /// Of what began connected it is taken that it has long been.
@@ -114,30 +126,46 @@ impl Model {
         }
     }
 
-    fn settle(&mut self, cluster: u64) {
-        if !self.has_quorum(cluster) {
+    fn settle(&mut self, cluster: u64, up: &[HostName]) {
+        if !self.is_quorum(up) {
             self.lose_quorum(cluster);
             return;
         }
         self.with_quorum.insert(cluster);
-        let Some(leader) = self.successor(cluster) else {
+        let Some(leader) = self.successor(cluster, up) else {
             return;
         };
         self.lead(cluster, leader.clone());
-        self.publish_names(cluster, &leader);
-        let Some(log) = self.running_member(&leader).cloned() else {
+        self.publish_names(&leader, up);
+        self.spread(&leader);
+    }
+
+    /// Sends the others what the leader has.
+    fn spread(&mut self, leader: &HostName) {
+        let Some(log) = self.running_member(leader) else {
             return;
         };
-        let progress = self.progress(&log);
-        for host in self.connected(cluster) {
-            self.replicate(&host, &log, progress);
+        let up = self.connected(log.cluster_id);
+        let progress = self.progress(log);
+        let same = |m: &MemberData| {
+            m.store == log.store && m.members == log.members && m.alarms == log.alarms
+        };
+        let differs = |h: &&HostName| self.running_member(h).is_some_and(|m| !same(m));
+        // Most of the time there is nothing to copy.
+        let behind: Vec<_> = up.iter().filter(differs).cloned().collect();
+        let copy = (!behind.is_empty()).then(|| log.clone());
+        for host in &up {
+            self.replicate(
+                host,
+                copy.as_ref().filter(|_| behind.contains(host)),
+                progress,
+            );
         }
     }
 
     /// Who leads, or will: a voter that has all.
-    fn successor(&self, cluster: u64) -> Option<HostName> {
-        let voters = &self.newest(cluster)?.members;
-        let up = self.connected(cluster);
+    fn successor(&self, cluster: u64, up: &[HostName]) -> Option<HostName> {
+        let voters = &self.newest_of(up)?.members;
         let can = |h: &&HostName| {
             let member = self.running_member(h).filter(|m| !self.is_syncing(m));
             let own = member.and_then(|m| m.listed(voters));
@@ -154,21 +182,26 @@ impl Model {
     }
 
     /// A member that has all tells its name, by which it counts as started.
-    fn publish_names(&mut self, cluster: u64, leader: &HostName) {
-        for host in self.connected(cluster) {
-            let Some(etcd) = self.running_etcd(&host) else {
+    fn publish_names(&mut self, leader: &HostName, up: &[HostName]) {
+        for host in up {
+            let Some(etcd) = self.running_etcd(host) else {
                 continue;
             };
-            let (name, urls) = (etcd.name.clone(), vec![etcd.client_url.clone()]);
-            let Some(member) = self.running_member(&host).filter(|m| !self.is_syncing(m)) else {
+            let Some(member) = self.running_member(host).filter(|m| !self.is_syncing(m)) else {
                 continue;
             };
             let id = member.member_id;
-            let Some(log) = self.running_member_mut(leader) else {
+            let told =
+                |m: &Member| m.name == etcd.name && m.client_urls == [etcd.client_url.as_str()];
+            let log = self.running_member(leader);
+            let own = log.and_then(|log| member.listed(&log.members));
+            if own.is_none_or(told) {
                 continue;
-            };
-            let own = log.members.iter_mut().find(|m| m.id == id);
-            if let Some(own) = own.filter(|m| m.name != name || m.client_urls != urls) {
+            }
+            let (name, urls) = (etcd.name.clone(), vec![etcd.client_url.clone()]);
+            let log = self.running_member_mut(leader);
+            let mut own = log.into_iter().flat_map(|log| &mut log.members);
+            if let Some(own) = own.find(|m| m.id == id) {
                 own.name = name;
                 own.client_urls = urls;
                 self.log_entry(leader);
@@ -186,7 +219,7 @@ impl Model {
         }
     }
 
-    fn replicate(&mut self, host: &HostName, log: &MemberData, progress: Progress) {
+    fn replicate(&mut self, host: &HostName, log: Option<&MemberData>, progress: Progress) {
         let Some(member) = self.running_member(host) else {
             return;
         };
@@ -199,19 +232,16 @@ impl Model {
         self.syncing.remove(&key);
         self.raft.insert(key, progress);
         self.matched.insert(key, progress.index);
+        if let Some(run) = self.run_of(host) {
+            self.ready.insert(host.clone(), run);
+        }
         let Some(member) = self.running_member_mut(host) else {
             return;
         };
-        // Most of the time there is nothing to copy.
-        if member.store != log.store {
-            member.store = log.store.clone();
-        }
-        if member.members != log.members {
-            member.members.clone_from(&log.members);
-        }
-        if member.alarms != log.alarms {
-            member.alarms.clone_from(&log.alarms);
-        }
+        let Some(log) = log else { return };
+        member.store = log.store.clone();
+        member.members.clone_from(&log.members);
+        member.alarms.clone_from(&log.alarms);
         member.db_size = member.size();
     }
 
@@ -227,21 +257,21 @@ impl Model {
     }
 
     /// Members that the others no longer list end: false where there are none.
-    fn end_removed(&mut self, cluster: u64) -> bool {
-        let Some(newest) = self.newest(cluster) else {
+    fn end_removed(&mut self, up: &[HostName]) -> bool {
+        let Some(newest) = self.newest_of(up).filter(|_| !self.removed.is_empty()) else {
             return false;
         };
         let listed: BTreeSet<u64> = newest.members.iter().map(|m| m.id).collect();
         let mut gone = false;
-        for host in self.connected(cluster) {
-            let member = self.running_member(&host);
+        for host in up {
+            let member = self.running_member(host);
             let stays =
                 |m: &MemberData| listed.contains(&m.member_id) || !self.removed.contains(&m.key());
             if member.is_none_or(stays) {
                 continue;
             }
             gone = true;
-            let services = self.hosts.get_mut(&host).into_iter();
+            let services = self.hosts.get_mut(host).into_iter();
             for service in services.flat_map(|h| h.services.values_mut()) {
                 if service.running && service.etcd.is_some() {
                     service.running = false;
@@ -262,8 +292,13 @@ impl Model {
         let leader = self.leader_of(through).cloned();
         let leader = leader.ok_or(Refusal::Unanswered)?;
         let data = self.running_member_mut(&leader);
-        let came = change(data.ok_or(Refusal::Unanswered)?);
+        let data = data.ok_or(Refusal::Unanswered)?;
+        data.db_size = data.size();
+        let came = change(data);
+        data.db_size = data.size();
         self.log_entry(&leader);
+        // It is everywhere before anybody acts on it: who is removed may lead.
+        self.spread(&leader);
         self.elect();
         Ok(came)
     }

@@ -48,13 +48,18 @@ impl Store {
         self.hash_up_to(self.revision)
     }
 
-    /// HashKV: over all that is kept up to a revision; zero is the newest.
-    pub(crate) fn hash_at(&self, revision: i64) -> Result<u32, NoRevision> {
+    /// HashKV: over all that is kept up to a revision; zero is the newest. `since`: revisions after the compacted one from which
+    /// there is one.
+    pub(crate) fn hash_at(&self, revision: i64, since: i64) -> Option<u32> {
+        let kept = if self.compacted == 0 {
+            1
+        } else {
+            self.compacted + since
+        };
         match revision {
-            0 => Ok(self.hash()),
-            r if r > self.revision => Err(NoRevision::Future),
-            r if r <= self.compacted => Err(NoRevision::Compacted),
-            r => Ok(self.hash_up_to(r)),
+            0 => Some(self.hash()),
+            r if (kept..=self.revision).contains(&r) => Some(self.hash_up_to(r)),
+            _ => None,
         }
     }
 

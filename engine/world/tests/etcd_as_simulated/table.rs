@@ -1,0 +1,345 @@
+//! Sequences that operators go through, and those that they should not.
+
+use std::thread;
+
+use runbook_model::change::ClusterChange;
+use runbook_model::host::HostName;
+
+use crate::operations::Operation::{self, *};
+use crate::operations::{existing, new};
+use crate::pair::Pair;
+use crate::support::versions;
+
+type Sequence = (&'static str, usize, Vec<Operation>);
+
+fn put(through: usize, key: &str) -> Operation {
+    Put(through, key.to_owned())
+}
+
+fn delete(through: usize, key: &str) -> Operation {
+    Delete(through, key.to_owned())
+}
+
+fn host(i: usize) -> HostName {
+    HostName::new(format!("e{}", i + 1))
+}
+
+fn sequences() -> Vec<Sequence> {
+    vec![
+        ("grow by a learner", 3, grow()),
+        ("grow one by one", 1, from_one()),
+        ("two voters in a row", 1, two_in_a_row()),
+        ("two voters in a row on three", 3, two_on_three()),
+        ("shrink", 3, shrink()),
+        ("the leader goes", 3, leader_goes()),
+        ("quorum lost and regained", 3, lost_and_regained()),
+        ("history", 3, history()),
+        ("a full store", 1, full()),
+        ("wrong beginnings", 3, wrong_beginnings()),
+        ("learners", 1, learners()),
+        ("planned changes", 3, planned()),
+    ]
+}
+
+fn grow() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        Add(0, 3, true),
+        Settle,
+        Add(0, 3, true),
+        Add(1, 3, true),
+        put(1, "b"),
+        Promote(0, 3),
+        Start(3, existing(&[0, 1, 2, 3])),
+        put(3, "refused"),
+        MoveLeader(None, 3),
+        Promote(1, 3),
+        put(3, "c"),
+        Add(0, 2, false),
+        MoveLeader(None, 3),
+        delete(0, "a"),
+        HashAt(0),
+    ]
+}
+
+fn from_one() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        Add(0, 1, false),
+        put(0, "unanswered"),
+        Add(0, 2, false),
+        Start(1, existing(&[0, 1])),
+        put(1, "b"),
+        Add(0, 2, false),
+        Settle,
+        Add(0, 2, false),
+        put(0, "c"),
+        Add(0, 3, false),
+        Start(2, existing(&[0, 1, 2])),
+        Stop(1),
+        put(2, "d"),
+        Remove(0, 1),
+        put(0, "e"),
+    ]
+}
+
+fn two_in_a_row() -> Vec<Operation> {
+    vec![
+        Add(0, 1, false),
+        Add(0, 2, false),
+        Remove(0, 1),
+        Promote(0, 1),
+        put(0, "unanswered"),
+        Compact(0, 0),
+        Stop(0),
+        Start(0, existing(&[0])),
+        Start(1, existing(&[0, 1])),
+        put(0, "a"),
+    ]
+}
+
+fn two_on_three() -> Vec<Operation> {
+    vec![
+        Settle,
+        Add(0, 3, false),
+        put(0, "a"),
+        Add(0, 3, false),
+        Stop(2),
+        put(0, "unanswered"),
+        Start(2, existing(&[0, 1, 2])),
+        put(0, "b"),
+        Remove(0, 3),
+        Settle,
+        Remove(0, 3),
+        Add(0, 3, true),
+        Remove(0, 3),
+        Add(0, 3, true),
+        Start(3, existing(&[0, 1, 2, 3])),
+        Promote(2, 3),
+    ]
+}
+
+fn shrink() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        Remove(0, 2),
+        Settle,
+        Remove(0, 3),
+        Remove(0, 2),
+        Start(2, existing(&[0, 1, 2])),
+        put(0, "b"),
+        Stop(1),
+        put(0, "unanswered"),
+        Remove(0, 1),
+        Start(1, existing(&[0, 1])),
+        Settle,
+        Remove(0, 1),
+        put(0, "c"),
+        Remove(0, 0),
+        Update(0, 0, 1),
+        put(0, "d"),
+    ]
+}
+
+fn leader_goes() -> Vec<Operation> {
+    vec![
+        MoveLeader(None, 0),
+        put(0, "a"),
+        MoveLeader(Some(1), 2),
+        MoveLeader(Some(0), 0),
+        MoveLeader(Some(0), 3),
+        MoveLeader(Some(0), 2),
+        MoveLeader(None, 0),
+        Settle,
+        Remove(0, 0),
+        put(1, "b"),
+        Start(0, existing(&[0, 1, 2])),
+        Forget(0),
+        Add(1, 0, true),
+        Start(0, existing(&[0, 1, 2])),
+        Promote(1, 0),
+        put(0, "c"),
+    ]
+}
+
+fn lost_and_regained() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        Stop(2),
+        put(0, "b"),
+        Stop(1),
+        put(0, "unanswered"),
+        Add(0, 3, true),
+        Defragment(0),
+        HashAt(2),
+        Stop(0),
+        Start(0, existing(&[0, 1, 2])),
+        Start(1, existing(&[0, 1, 2])),
+        put(1, "c"),
+        Start(2, existing(&[0, 1, 2])),
+        put(2, "d"),
+    ]
+}
+
+fn history() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        put(1, "a"),
+        put(2, "b"),
+        delete(0, "b"),
+        delete(0, "never there"),
+        put(0, "c"),
+        HashAt(4),
+        HashAt(0),
+        Compact(0, -1),
+        Compact(0, 2),
+        HashAt(3),
+        HashAt(4),
+        HashAt(5),
+        HashAt(6),
+        HashAt(7),
+        Compact(0, 2),
+        Compact(1, 3),
+        HashAt(5),
+        put(0, "a"),
+        Compact(1, 0),
+        Compact(2, 0),
+        HashAt(0),
+        Stop(1),
+        put(0, "d"),
+        Start(1, existing(&[0, 1, 2])),
+        HashAt(0),
+        Defragment(2),
+    ]
+}
+
+fn full() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        Fill(0),
+        put(0, "refused"),
+        Fill(0),
+        Disarm(0, 0),
+        put(0, "refused"),
+        delete(0, "a"),
+        Compact(0, 0),
+        put(0, "refused"),
+        Defragment(0),
+        put(0, "refused"),
+        Stop(0),
+        Start(0, existing(&[0])),
+        put(0, "refused"),
+        Disarm(0, 0),
+        put(0, "b"),
+        Disarm(0, 0),
+    ]
+}
+
+fn wrong_beginnings() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        Settle,
+        Start(3, existing(&[0, 1, 2, 3])),
+        Forget(3),
+        Add(0, 3, true),
+        Start(3, existing(&[0, 1, 3])),
+        Forget(3),
+        Start(3, existing(&[3])),
+        Forget(3),
+        Stop(2),
+        Forget(2),
+        Start(2, new(&[0, 1, 2])),
+        Forget(2),
+        Start(3, existing(&[0, 1, 2, 3])),
+        put(0, "b"),
+    ]
+}
+
+fn learners() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        Add(0, 1, true),
+        Add(0, 2, true),
+        Add(0, 2, false),
+        Promote(0, 0),
+        Promote(0, 3),
+        put(0, "b"),
+        Start(1, existing(&[0, 1, 2])),
+        put(0, "c"),
+        Stop(1),
+        put(0, "d"),
+        Promote(0, 1),
+    ]
+}
+
+fn planned() -> Vec<Operation> {
+    let e4 = "e4".to_owned();
+    let _ = &e4;
+    vec![
+        Settle,
+        Change(0, ClusterChange::MoveLeader { from: host(0) }),
+        Change(0, ClusterChange::MoveLeader { from: host(0) }),
+        put(0, "a"),
+        put(0, "a"),
+        Change(0, ClusterChange::Compact { keep: 1 }),
+        Change(0, ClusterChange::Compact { keep: 1 }),
+        Change(0, ClusterChange::Compact { keep: 100 }),
+        Change(0, ClusterChange::DisarmNospace { member: host(0) }),
+        Change(
+            0,
+            ClusterChange::Defragment {
+                member: host(0),
+                above: 1 << 30,
+            },
+        ),
+    ]
+}
+
+/// Runs them all at the same time: they mostly wait.
+fn agree(sequences: &[Sequence]) {
+    let versions = versions();
+    let runs: Vec<_> = versions
+        .iter()
+        .flat_map(|v| sequences.iter().map(move |s| (v.clone(), s)))
+        .collect();
+    let ends: Vec<_> = thread::scope(|scope| {
+        let started: Vec<_> = runs
+            .iter()
+            .map(|(version, (name, first, operations))| {
+                scope.spawn(move || (name, version, run(version, *first, operations)))
+            })
+            .collect();
+        started.into_iter().map(|s| s.join().unwrap()).collect()
+    });
+    let mut agreed = 0;
+    let mut differ = Vec::new();
+    for (name, version, end) in &ends {
+        match end {
+            Ok(count) => agreed += count,
+            Err(differs) => differ.push(format!("{name}, {version}: {differs}")),
+        }
+    }
+    println!("{agreed} answers and views agreed in {} runs", ends.len());
+    assert!(
+        differ.is_empty(),
+        "{} differ\n{}",
+        differ.len(),
+        differ.join("\n")
+    );
+}
+
+fn run(version: &str, first: usize, operations: &[Operation]) -> Result<usize, String> {
+    let mut pair = Pair::form(version, first)?;
+    for operation in operations {
+        pair.perform(operation)?;
+    }
+    Ok(pair.agreed)
+}
+
+#[test]
+fn real_members_do_as_the_simulated_ones() {
+    let only = std::env::var("RUNBOOK_TEST_SEQUENCE").unwrap_or_default();
+    let mut all = sequences();
+    all.retain(|(name, _, _)| name.contains(&only));
+    agree(&all);
+}
