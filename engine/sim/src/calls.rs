@@ -178,7 +178,6 @@ impl Model {
         let data = self.asked_voter(through)?;
         let leader = self.leader_of(through).ok_or(Refusal::Unanswered)?;
         let log = self.running_member(leader).ok_or(Refusal::Unanswered)?;
-        let asked_leader = leader == through;
         let own = data.members.iter().find(|m| m.id == id);
         let matched = self.matched.get(&(data.cluster_id, id)).copied();
         // In sync: nine tenths of the leader's log, however long it is.
@@ -191,8 +190,6 @@ impl Model {
             return Err(NOT_ENOUGH_STARTED);
         }
         match own {
-            // A follower asks the leader again and again.
-            None if !asked_leader => return Err(Refusal::Unanswered),
             None => return Err(NOT_FOUND),
             Some(own) if !own.is_learner => return Err(NO_LEARNER),
             Some(_) => {}

@@ -46,6 +46,8 @@ pub struct Model {
     pub(crate) links: BTreeMap<HostName, ((u32, u32), i64)>,
     /// Runs of processes that have come to serve: by host, boot and start.
     pub(crate) ready: BTreeMap<HostName, (u32, u32)>,
+    /// What members remember of their last compaction, in a run of their process: its revision, and the hash before it.
+    pub(crate) compactions: BTreeMap<HostName, ((u32, u32), i64, u32)>,
     /// Until when members rewrite their files.
     pub(crate) paused: BTreeMap<HostName, i64>,
     /// Members that were removed, by cluster and member.

@@ -115,8 +115,6 @@ impl Model {
             kind: "NOSPACE".to_owned(),
         });
         let etcd = self.running_etcd(name);
-        // At the compacted revision itself 3.4 has no hash any more.
-        let since = i64::from(self.version_of(name) < vec![3, 5]);
         let latency_ms = self.hosts.get(name).map_or(0, |h| h.latency_ms);
         MemberStatus {
             cluster_id: member.cluster_id,
@@ -141,24 +139,33 @@ impl Model {
             hash: query
                 .hash_at
                 .filter(|_| !learner)
-                .and_then(|at| hash(member, at, since)),
+                .and_then(|at| self.hash(name, member, at)),
             certificate_not_after: None,
             latency_us: latency_ms * 2_000,
         }
     }
-}
 
-fn hash(member: &MemberData, at: i64, since: i64) -> Option<HashKv> {
-    let store = &member.store;
-    Some(HashKv {
-        hash: store.hash_at(at, since)?,
-        revision: if at == 0 { store.revision } else { at },
-        compact_revision: if store.compacted == 0 {
-            -1
-        } else {
-            store.compacted
-        },
-    })
+    fn hash(&self, name: &HostName, member: &MemberData, at: i64) -> Option<HashKv> {
+        let store = &member.store;
+        let version = self.version_of(name);
+        // At the compacted revision itself 3.4 has none any more, and later ones remember the one from before.
+        let since = i64::from(version < vec![3, 5]);
+        let remembered = self.compactions.get(name).filter(|(run, revision, _)| {
+            version >= vec![3, 5, 6] && *revision == at && self.run_of(name) == Some(*run)
+        });
+        Some(HashKv {
+            hash: match remembered {
+                Some((_, _, hash)) => *hash,
+                None => store.hash_at(at, since)?,
+            },
+            revision: if at == 0 { store.revision } else { at },
+            compact_revision: if store.compacted == 0 {
+                -1
+            } else {
+                store.compacted
+            },
+        })
+    }
 }
 
 impl Host {

@@ -55,7 +55,7 @@ impl Model {
     }
 
     /// Which run of its process serves on a host: boot and start.
-    fn run_of(&self, name: &HostName) -> Option<(u32, u32)> {
+    pub(crate) fn run_of(&self, name: &HostName) -> Option<(u32, u32)> {
         let host = self.hosts.get(name)?;
         let mut services = host.services.values();
         let service = services.find(|s| s.running && s.etcd.is_some())?;

@@ -63,7 +63,7 @@ impl Store {
         }
     }
 
-    fn hash_up_to(&self, revision: i64) -> u32 {
+    pub(crate) fn hash_up_to(&self, revision: i64) -> u32 {
         let mut hash = Sha256::new();
         for (at, write) in self.writes.range(..=revision) {
             hash.update(at.to_be_bytes());

@@ -76,8 +76,15 @@ impl Model {
     /// etcd's refusal.
     pub fn compact(&mut self, through: &HostName, revision: i64) -> Result<(), Refusal> {
         self.asked_voter(through)?;
-        let compacted = self.commit(through, |data| data.store.compact(revision))?;
-        Ok(compacted?)
+        let before = self.asked(through)?;
+        let (cluster, hash) = (before.cluster_id, before.store.hash_up_to(revision));
+        self.commit(through, |data| data.store.compact(revision))??;
+        for host in self.connected(cluster) {
+            if let Some(run) = self.run_of(&host) {
+                self.compactions.insert(host, (run, revision, hash));
+            }
+        }
+        Ok(())
     }
 
     /// `defrag`: the milliseconds for which the member answers nothing.

@@ -27,8 +27,8 @@ pub struct Pair {
     simulated: Simulated,
     /// Until when the simulator's time has passed.
     clock: Instant,
-    /// When a member came last.
-    joined: Instant,
+    /// When members were started, and when they had come.
+    comings: Vec<(Instant, Instant)>,
     /// When a member was last added.
     added: Instant,
     /// What is in use after a compaction is told only when something is written.
@@ -58,6 +58,15 @@ fn indexes(probes: &[MemberProbe]) -> u64 {
         .unwrap_or(0)
 }
 
+/// What real members do in one of two ways, by chance: whoever removes itself may stop before it has answered.
+fn known(operation: &Operation, real: Came) -> Came {
+    let stopped = Came::Refused("etcdserver: server stopped".to_owned());
+    match operation {
+        Operation::Remove(through, whom) if through == whom && real == stopped => Came::Done,
+        _ => real,
+    }
+}
+
 impl Pair {
     /// A cluster of the first members, formed.
     pub fn form(version: &str, first: usize) -> Result<Self, Differs> {
@@ -72,7 +81,7 @@ impl Pair {
             simulated: Simulated::new(cluster.specs(), version),
             real: Real::new(cluster),
             clock: Instant::now(),
-            joined: Instant::now(),
+            comings: Vec::new(),
             added: Instant::now(),
             in_use_is_told: true,
             since: (0, 0),
@@ -80,14 +89,24 @@ impl Pair {
             agreed: 0,
             done: vec![format!("form {first} on {version}")],
         };
+        let started = Instant::now();
         let all: Vec<_> = (0..first).collect();
         for i in 0..first {
             pair.simulated.start(i, &new(&all))?;
             pair.real.start(i, &new(&all));
         }
         pair.come_to_agree()?;
-        pair.joined = Instant::now();
+        pair.comings.push((started, Instant::now()));
         Ok(pair)
+    }
+
+    /// What the simulated members say.
+    pub fn simulated(&mut self) -> Vec<MemberProbe> {
+        self.simulated.probes(None)
+    }
+
+    pub fn peer_url(&self, i: usize) -> String {
+        self.real.cluster.members[i].spec.peer_url()
     }
 
     fn keep_time(&mut self) {
@@ -161,6 +180,7 @@ impl Pair {
     pub fn perform(&mut self, operation: &Operation) -> Result<(), Differs> {
         self.done.push(format!("{operation:?}"));
         self.be_sure_of_age(operation);
+        let started = Instant::now();
         let before = (self.real.probes(None), self.simulated.probes(None));
         let (simulated, real) = self.on_both(operation)?;
         if simulated != real {
@@ -177,8 +197,8 @@ impl Pair {
         }
         self.agreed += 1;
         self.come_to_agree()?;
-        if matches!(operation, Operation::Start(..)) {
-            self.joined = Instant::now();
+        if matches!(operation, Operation::Start(..)) && simulated == Came::Done {
+            self.comings.push((started, Instant::now()));
         }
         let after = (self.real.probes(None), self.simulated.probes(None));
         let grew = |of: fn(&[MemberProbe]) -> u64| {
@@ -195,14 +215,17 @@ impl Pair {
 
     /// Where it depends on the members' age, it is clear what they are.
     fn be_sure_of_age(&mut self, operation: &Operation) {
-        let age = self.joined.elapsed();
         let depends = matches!(
             operation,
             Operation::Add(..) | Operation::Remove(..) | Operation::Change(..)
         );
-        let unsure = depends && age > SURELY_YOUNG;
-        if age < SETTLED && (unsure || matches!(operation, Operation::Settle)) {
-            std::thread::sleep(SETTLED - age);
+        self.comings.retain(|(_, came)| came.elapsed() < SETTLED);
+        let mut comings = self.comings.iter();
+        let unsure = depends && comings.any(|(started, _)| started.elapsed() > SURELY_YOUNG);
+        if unsure || matches!(operation, Operation::Settle) {
+            let ages = self.comings.iter().map(|(_, came)| came.elapsed());
+            let youngest = ages.min().unwrap_or(SETTLED);
+            std::thread::sleep(SETTLED.saturating_sub(youngest));
         }
         let since = self.added.elapsed();
         if matches!(operation, Operation::Add(..)) && since < SECOND {
@@ -233,7 +256,7 @@ impl Pair {
                 let simulated = self.simulated.carry_out(other, leader);
                 let answered = simulated != Came::Unanswered;
                 let real = self.real.carry_out(other, leader, answered);
-                (simulated, real)
+                (simulated, known(other, real))
             }
         })
     }
@@ -241,6 +264,7 @@ impl Pair {
     fn start(&mut self, i: usize, joining: &Joining) -> (Came, Came) {
         // What ended by itself is let go.
         self.real.cluster.kill(i);
+        let said = self.real.said(i).len();
         let simulated = self.simulated.start(i, joining);
         self.real.start(i, joining);
         let Err(words) = simulated else {
@@ -250,14 +274,14 @@ impl Pair {
         while !self.real.cluster.has_ended(i) && Instant::now() < limit {
             std::thread::sleep(PAUSE);
         }
-        let log = self.real.cluster.log(i);
+        let log = self.real.said(i).split_off(said);
         let last = words.rsplit(": ").next().unwrap_or_default().to_owned();
         let real = if !self.real.cluster.has_ended(i) {
             Came::Done
         } else if log.contains(&last) {
             Came::Died(words.clone())
         } else {
-            Came::Died(log)
+            Came::Died(self.real.cluster.log(i))
         };
         (Came::Died(words), real)
     }
@@ -286,8 +310,8 @@ impl Pair {
             }
         }
         // Members agree, and agree with what they said before, in both worlds or in neither.
-        let (r, s) = known.last().copied().unwrap_or_default();
-        if known.iter().any(|k| (k.0 == r) != (k.1 == s)) {
+        let alike = |a: &(u32, u32), b: &(u32, u32)| (a.0 == b.0) == (a.1 == b.1);
+        if !known.iter().all(|a| known.iter().all(|b| alike(a, b))) {
             let known = known.clone();
             return Err(self.differs("hashes at a revision agree", &simulated, &known));
         }

@@ -79,6 +79,13 @@ impl Real {
         probes
     }
 
+    /// All that a member's processes have printed.
+    pub fn said(&self, i: usize) -> String {
+        let name = format!("{}.log", self.cluster.members[i].spec.name);
+        let said = std::fs::read(self.cluster.dir.path().join(name));
+        String::from_utf8_lossy(&said.unwrap_or_default()).into_owned()
+    }
+
     fn id(&self, i: usize) -> u64 {
         self.names.id(&self.cluster.members[i].spec.name)
     }
