@@ -260,10 +260,15 @@ impl Model {
             return Err(URL_EXISTS);
         }
         let mends_learners = self.version_of(through) >= vec![3, 5, 31];
+        let own = data.members.iter().find(|m| m.id == id);
+        let (key, learner) = ((data.cluster_id, id), own.is_some_and(|m| m.is_learner));
+        if learner && !mends_learners {
+            self.voteless.insert(key);
+        }
         self.commit(through, |data| {
             for own in data.members.iter_mut().filter(|m| m.id == id) {
                 own.peer_urls = peer_urls.to_vec();
-                // etcd's own mistake: what is updated is listed as a voter.
+                // etcd's own mistake: what is updated is listed as a voter, without a vote.
                 own.is_learner &= mends_learners;
             }
         })

@@ -147,7 +147,10 @@ impl Model {
         let Some(newest) = self.newest_of(up) else {
             return false;
         };
-        let voters = newest.members.iter().filter(|m| !m.is_learner);
+        let voters = newest
+            .members
+            .iter()
+            .filter(|m| !m.is_learner && !self.voteless.contains(&(newest.cluster_id, m.id)));
         let voters: BTreeSet<_> = voters.map(|m| m.id).collect();
         let data = up.iter().filter_map(|h| self.running_member(h));
         let healthy = data.filter(|m| voters.contains(&m.member_id)).count();

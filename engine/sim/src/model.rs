@@ -50,6 +50,8 @@ pub struct Model {
     pub(crate) compactions: BTreeMap<HostName, ((u32, u32), i64, u32)>,
     /// Until when members rewrite their files.
     pub(crate) paused: BTreeMap<HostName, i64>,
+    /// Members that are listed as voters and have no vote: etcd's mistake on a learner's update.
+    pub(crate) voteless: BTreeSet<(u64, u64)>,
     /// Members that were removed, by cluster and member.
     pub(crate) removed: BTreeSet<(u64, u64)>,
 }

@@ -148,10 +148,10 @@ impl Model {
     fn hash(&self, name: &HostName, member: &MemberData, at: i64) -> Option<HashKv> {
         let store = &member.store;
         let version = self.version_of(name);
-        // At the compacted revision itself 3.4 has none any more, and later ones remember the one from before.
-        let since = i64::from(version < vec![3, 5]);
+        // At the compacted revision itself there is none up to 3.5.5; and from then on that of before the compaction is remembered.
+        let since = i64::from(version < vec![3, 5, 6]);
         let remembered = self.compactions.get(name).filter(|(run, revision, _)| {
-            version >= vec![3, 5, 6] && *revision == at && self.run_of(name) == Some(*run)
+            version >= vec![3, 5, 5] && *revision == at && self.run_of(name) == Some(*run)
         });
         Some(HashKv {
             hash: match remembered {

@@ -169,7 +169,8 @@ impl Model {
         let can = |h: &&HostName| {
             let member = self.running_member(h).filter(|m| !self.is_syncing(m));
             let own = member.and_then(|m| m.listed(voters));
-            own.is_some_and(|m| !m.is_learner)
+            let votes = member.is_some_and(|m| !self.voteless.contains(&m.key()));
+            votes && own.is_some_and(|m| !m.is_learner)
         };
         let leads = self.leaders.get(&cluster).filter(|l| up.contains(l));
         let come = |h: &&HostName| {

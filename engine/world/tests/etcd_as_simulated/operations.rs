@@ -33,6 +33,10 @@ pub enum Operation {
     Disarm(usize, usize),
     /// HashKV of all members at this revision.
     HashAt(i64),
+    /// Keeps a member's snapshot; its hash is the member's.
+    Save(usize),
+    /// Makes the data dir of a lone member of the snapshot, with this token.
+    Restore(usize, &'static str),
     /// As long as etcd wants members to be connected before it changes the membership.
     Settle,
     /// A planned change, carried out by the world's own code and by the simulator's; through whom.
@@ -77,6 +81,8 @@ pub enum Came {
     Silent,
     /// The process ended; its last words.
     Died(String),
+    /// Of a snapshot: its revision, and whether its hash is the member's.
+    Saved(i64, bool),
     /// Member by member.
     Hashes(Vec<Option<u32>>),
 }

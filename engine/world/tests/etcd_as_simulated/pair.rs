@@ -38,6 +38,8 @@ pub struct Pair {
     /// Hashes seen at a revision.
     hashes: BTreeMap<i64, Vec<(u32, u32)>>,
     pub agreed: usize,
+    /// Operations that were done, refused, and waited for in vain.
+    pub ends: [usize; 3],
     done: Vec<String>,
 }
 
@@ -87,6 +89,7 @@ impl Pair {
             since: (0, 0),
             hashes: BTreeMap::new(),
             agreed: 0,
+            ends: [0; 3],
             done: vec![format!("form {first} on {version}")],
         };
         let started = Instant::now();
@@ -196,6 +199,11 @@ impl Pair {
             _ => {}
         }
         self.agreed += 1;
+        self.ends[match simulated {
+            Came::Refused(_) | Came::Died(_) => 1,
+            Came::Unanswered | Came::Silent => 2,
+            _ => 0,
+        }] += 1;
         self.come_to_agree()?;
         if matches!(operation, Operation::Start(..)) && simulated == Came::Done {
             self.comings.push((started, Instant::now()));

@@ -119,7 +119,7 @@ fn next(dice: &mut Dice, choice: &Choice) -> Option<Operation> {
     })
 }
 
-fn sequence(version: &str, seed: u64) -> Result<usize, String> {
+fn sequence(version: &str, seed: u64) -> Result<Pair, String> {
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
     let first = [1, 3][dice.below(2)];
     let mut pair = Pair::form(version, first)?;
@@ -136,7 +136,7 @@ fn sequence(version: &str, seed: u64) -> Result<usize, String> {
         pair.perform(&operation)?;
         done += 1;
     }
-    Ok(pair.agreed)
+    Ok(pair)
 }
 
 #[test]

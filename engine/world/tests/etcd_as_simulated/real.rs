@@ -116,6 +116,8 @@ impl Real {
             Operation::Change(t, change) => return self.change(*t, change),
             Operation::Start(..) | Operation::Stop(_) | Operation::Forget(_) => unreachable!(),
             Operation::HashAt(_) | Operation::Settle => unreachable!(),
+            Operation::Save(i) => return self.save(*i),
+            Operation::Restore(i, token) => return self.restore(*i, token),
         };
         let spec = self.cluster.members[through].spec.clone();
         let members = Arc::clone(&self.members);
@@ -216,6 +218,55 @@ impl Real {
         let (off, kind) = (AlarmAction::Deactivate, AlarmType::Nospace);
         within(limit, client.alarm(off, kind, Some(options))).await?;
         Ok(())
+    }
+
+    fn snapshot(&self) -> std::path::PathBuf {
+        self.cluster.dir.path().join("kept.db")
+    }
+
+    fn save(&mut self, i: usize) -> Came {
+        let _ = std::fs::remove_file(self.snapshot());
+        let path = self.snapshot().display().to_string();
+        self.cluster.etcdctl(i, &["snapshot", "save", &path]);
+        let options = runbook_snapshot::Options {
+            hash_kv: true,
+            ..runbook_snapshot::Options::default()
+        };
+        let report = runbook_snapshot::inspect(&self.snapshot(), &options).unwrap();
+        assert!(report.verdict.reasons().is_empty());
+        let kept = report.database.unwrap();
+        let MemberProbe::Serving(status) = self.probes(Some(kept.revision)).swap_remove(i) else {
+            return Came::Silent;
+        };
+        let alike =
+            |h: runbook_model::cluster::HashKv| kept.hash_kv.is_some_and(|k| k.hash == h.hash);
+        Came::Saved(kept.revision, status.hash.is_some_and(alike))
+    }
+
+    fn restore(&mut self, i: usize, token: &str) -> Came {
+        let spec = self.cluster.members[i].spec.clone();
+        let path = self.snapshot().display().to_string();
+        let initial = format!("{}={}", spec.name, spec.peer_url());
+        let (dir, url) = (spec.data_dir.clone(), spec.peer_url());
+        self.cluster.etcdctl(
+            i,
+            &[
+                "snapshot",
+                "restore",
+                &path,
+                "--name",
+                &spec.name,
+                "--data-dir",
+                &dir,
+                "--initial-cluster",
+                &initial,
+                "--initial-cluster-token",
+                token,
+                "--initial-advertise-peer-urls",
+                &url,
+            ],
+        );
+        Came::Done
     }
 
     /// A planned change, by the code that runs carry it out with.

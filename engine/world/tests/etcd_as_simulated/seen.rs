@@ -29,6 +29,8 @@ pub enum SeenMember {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Serving {
+    /// A function of the token and the initial cluster: the same in both worlds.
+    pub cluster_id: u64,
     pub leader: Option<String>,
     pub learner: bool,
     pub revision: i64,
@@ -123,6 +125,7 @@ pub fn seen(names: &Names, probes: &[MemberProbe], since: i64) -> Seen {
                 (*first.entry(h.hash).or_insert(i), compacted)
             });
             SeenMember::Serving(Box::new(Serving {
+                cluster_id: status.cluster_id,
                 leader: (status.leader != 0).then(|| named(status.leader)),
                 learner: status.is_learner,
                 revision: status.revision - since,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use runbook_model::action::{Action, Outcome};
 use runbook_model::change::ClusterChange;
 use runbook_model::cluster::{MemberProbe, MemberQuery};
-use runbook_model::facts::LockFacts;
+use runbook_model::facts::{DataDirOrigin, LockFacts};
 use runbook_model::host::{HostName, MemberSpec};
 use runbook_run::world::{Observe, Order, World};
 use runbook_sim::{File, Model, Refusal, SimWorld, config_text, unit_text};
@@ -15,6 +15,7 @@ use crate::operations::{Came, Joining, Operation, QUOTA, VALUES, at_port};
 use crate::seen::{Names, statuses};
 
 const RUN: &str = "r1";
+const SNAPSHOT: &str = "/var/tmp/kept.db";
 
 pub struct Simulated {
     pub names: Names,
@@ -178,6 +179,8 @@ impl Simulated {
             Operation::Change(t, change) => self.change(*t, change),
             Operation::Start(..) | Operation::Stop(_) | Operation::Forget(_) => unreachable!(),
             Operation::HashAt(_) | Operation::Settle => unreachable!(),
+            Operation::Save(i) => self.save(*i),
+            Operation::Restore(i, token) => self.restore(*i, token),
         }
     }
 
@@ -212,7 +215,69 @@ impl Simulated {
         last
     }
 
+    fn save(&mut self, i: usize) -> Came {
+        let action = Action::SaveSnapshot {
+            member: self.host(i),
+            dest: SNAPSHOT.to_owned(),
+        };
+        self.order(i, action);
+        let kept = self.edit(|m| m.control[SNAPSHOT].clone());
+        let facts = kept.facts();
+        let MemberProbe::Serving(status) = self.probes(Some(facts.revision)).swap_remove(i) else {
+            return Came::Silent;
+        };
+        let same = status.hash.is_some_and(|h| h.hash == facts.hash);
+        Came::Saved(facts.revision, same)
+    }
+
+    fn restore(&mut self, i: usize, token: &str) -> Came {
+        let spec = self.specs[i].clone();
+        let initial = format!("{}={}", spec.name, spec.peer_url());
+        self.edit(|model| {
+            let kept = model.control[SNAPSHOT].clone();
+            let file = File {
+                snapshot: kept.snapshot,
+                ..File::default()
+            };
+            let host = model.hosts.get_mut(&spec.host).unwrap();
+            host.files.insert(SNAPSHOT.to_owned(), file);
+        });
+        let restore = Action::RestoreDataDir {
+            tool: "/usr/bin/etcdutl".to_owned(),
+            snapshot: SNAPSHOT.to_owned(),
+            data_dir: spec.data_dir.clone(),
+            name: spec.name.clone(),
+            initial_cluster: initial,
+            token: token.to_owned(),
+            peer_url: spec.peer_url(),
+            bump: None,
+            owner: spec.user.clone(),
+            skip_hash_check: false,
+            origin: DataDirOrigin {
+                run: RUN.to_owned(),
+                snapshot_sha256: String::new(),
+                token: token.to_owned(),
+                cluster_id: String::new(),
+                revision: 0,
+            },
+        };
+        match self.order(i, restore) {
+            Came::Changed(true) => Came::Done,
+            other => other,
+        }
+    }
+
     fn change(&mut self, through: usize, change: &ClusterChange) -> Came {
+        let change = Action::ChangeCluster {
+            change: change.clone(),
+            cluster_id: None,
+            through: vec![self.host(through)],
+        };
+        self.order(through, change)
+    }
+
+    /// An action on a member's host, as runs order it.
+    fn order(&mut self, i: usize, action: Action) -> Came {
         self.orders += 1;
         let order = Order {
             run: RUN.to_owned(),
@@ -220,14 +285,10 @@ impl Simulated {
             step: self.orders,
             attempt: 1,
             undo: false,
-            actions: vec![Action::ChangeCluster {
-                change: change.clone(),
-                cluster_id: None,
-                through: vec![self.host(through)],
-            }],
+            actions: vec![action],
             timeout_ms: 20_000,
         };
-        let host = self.host(through);
+        let host = self.host(i);
         let lock = LockFacts {
             run: RUN.to_owned(),
             holder: "root@ops1".to_owned(),

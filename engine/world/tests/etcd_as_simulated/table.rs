@@ -38,6 +38,8 @@ fn sequences() -> Vec<Sequence> {
         ("wrong beginnings", 3, wrong_beginnings()),
         ("learners", 1, learners()),
         ("planned changes", 3, planned()),
+        ("a snapshot restored", 1, restored()),
+        ("a learner renamed", 1, renamed()),
     ]
 }
 
@@ -278,6 +280,48 @@ fn learners() -> Vec<Operation> {
     ]
 }
 
+fn restored() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        put(0, "b"),
+        delete(0, "a"),
+        Save(0),
+        put(0, "c"),
+        HashAt(4),
+        Stop(0),
+        Forget(0),
+        Restore(0, "another"),
+        Start(0, new(&[0])),
+        HashAt(4),
+        put(0, "d"),
+        Add(0, 1, true),
+        Stop(0),
+        Forget(0),
+        Restore(0, "test"),
+        Start(0, new(&[0])),
+        HashAt(4),
+        Save(0),
+    ]
+}
+
+fn renamed() -> Vec<Operation> {
+    vec![
+        put(0, "a"),
+        Add(0, 1, true),
+        Update(0, 1, 1),
+        put(0, "b"),
+        Promote(0, 1),
+        Add(0, 2, true),
+        Add(0, 2, false),
+        Stop(0),
+        Start(0, existing(&[0])),
+        put(0, "c"),
+        Remove(0, 1),
+        put(0, "d"),
+        Add(0, 1, true),
+    ]
+}
+
 fn planned() -> Vec<Operation> {
     vec![
         Settle,
@@ -302,7 +346,7 @@ fn planned() -> Vec<Operation> {
 /// A run's name, and what it does: how much agreed, or where the two differ.
 pub type Run<'a> = (
     String,
-    Box<dyn FnOnce() -> Result<usize, String> + Send + 'a>,
+    Box<dyn FnOnce() -> Result<Pair, String> + Send + 'a>,
 );
 
 /// Runs them all at the same time: they mostly wait.
@@ -314,15 +358,24 @@ pub fn agree(runs: Vec<Run<'_>>) {
             .collect();
         started.into_iter().map(|s| s.join().unwrap()).collect()
     });
-    let mut agreed = 0;
+    let (mut agreed, mut how) = (0, [0; 3]);
     let mut differ = Vec::new();
     for (name, end) in &ends {
         match end {
-            Ok(count) => agreed += count,
+            Ok(pair) => {
+                agreed += pair.agreed;
+                (0..3).for_each(|i| how[i] += pair.ends[i]);
+            }
             Err(differs) => differ.push(format!("{name}: {differs}")),
         }
     }
-    println!("{agreed} answers and views agreed in {} runs", ends.len());
+    let [done, refused, unanswered] = how;
+    println!(
+        "{} operations ended alike ({done} done, {refused} refused, {unanswered} unanswered) and {} views agreed, in {} runs",
+        how.iter().sum::<usize>(),
+        agreed - how.iter().sum::<usize>(),
+        ends.len()
+    );
     assert!(
         differ.is_empty(),
         "{} differ\n{}",
@@ -331,12 +384,12 @@ pub fn agree(runs: Vec<Run<'_>>) {
     );
 }
 
-fn run(version: &str, first: usize, operations: &[Operation]) -> Result<usize, String> {
+fn run(version: &str, first: usize, operations: &[Operation]) -> Result<Pair, String> {
     let mut pair = Pair::form(version, first)?;
     for operation in operations {
         pair.perform(operation)?;
     }
-    Ok(pair.agreed)
+    Ok(pair)
 }
 
 /// `RUNBOOK_TEST_SEQUENCE=learner` runs those with that in their name alone.
