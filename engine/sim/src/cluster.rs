@@ -27,8 +27,7 @@ pub struct MemberData {
     pub db_size: u64,
 }
 
-/// A fresh member's file, and what is in use of it.
-const FRESH_SIZE: u64 = 20_480;
+/// What is in use of a fresh member's file.
 const FRESH_IN_USE: u64 = 16_384;
 const PAGE: u64 = 4_096;
 
@@ -38,9 +37,9 @@ impl MemberData {
         FRESH_IN_USE + self.store.bytes().next_multiple_of(PAGE)
     }
 
-    /// Bytes of its file.
+    /// Bytes of its file; a page is always free.
     pub fn size(&self) -> u64 {
-        self.db_size.max(FRESH_SIZE).max(self.in_use())
+        self.db_size.max(self.in_use() + PAGE)
     }
 
     /// Its entry in a list.
