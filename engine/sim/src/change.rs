@@ -273,7 +273,7 @@ impl Site<'_> {
         let own = named(&teller.members).ok_or_else(|| not_listed(name))?;
         if own.is_learner {
             return Err(ChangeFault::Failed(format!(
-                "`{name}` is a learner: remove it and add it again"
+                "`{name}` is a learner: etcd up to 3.5.30 makes a voter of it when its URLs are changed; remove it and add it again"
             )));
         }
         if own.peer_urls == peer_urls {

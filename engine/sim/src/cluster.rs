@@ -124,12 +124,7 @@ impl Model {
         })
     }
 
-    /// The data of the connected member that has come furthest: its membership is what counts.
-    pub(crate) fn newest(&self, cluster_id: u64) -> Option<&MemberData> {
-        self.newest_of(&self.connected(cluster_id))
-    }
-
-    /// The same, where it is known who is connected.
+    /// Of these, connected with each other, the one that has come furthest: its membership is what counts.
     pub(crate) fn newest_of(&self, up: &[HostName]) -> Option<&MemberData> {
         // Of equals the first: max_by_key would take the last.
         let data = up.iter().rev().filter_map(|h| self.running_member(h));

@@ -131,17 +131,17 @@ impl Model {
         Ok(fresh)
     }
 
-    /// A removed member's data dir is of no use any more.
+    /// A removed member's data dir is of no use any more: the others tell it so, as long as there are any.
     pub(crate) fn check_not_removed(
         &self,
         host: &HostName,
         dir: &MemberData,
     ) -> Result<(), String> {
         let apart = self.hosts.get(host).is_none_or(|h| h.isolated);
-        let newest = self.newest(dir.cluster_id).filter(|_| !apart);
-        let unlisted = |list: &MemberData| dir.listed(&list.members).is_none();
-        let removed = self.removed.contains(&dir.key());
-        if removed && (unlisted(dir) || newest.is_some_and(unlisted)) {
+        let up = self.connected(dir.cluster_id);
+        let told = self.teller(&up).filter(|_| !apart);
+        let unlisted = told.is_some_and(|m| dir.listed(&m.members).is_none());
+        if unlisted && self.removed.contains(&dir.key()) {
             return Err("the member has been permanently removed from the cluster".to_owned());
         }
         Ok(())

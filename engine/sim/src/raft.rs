@@ -257,9 +257,16 @@ impl Model {
         self.syncing.values().any(|due| *due <= self.now_ms)
     }
 
+    /// Of these the member whose word on the membership counts: the furthest that is itself listed.
+    pub(crate) fn teller(&self, up: &[HostName]) -> Option<&MemberData> {
+        let data = up.iter().filter_map(|h| self.running_member(h));
+        let listed = data.filter(|m| m.listed(&m.members).is_some());
+        listed.max_by_key(|m| (self.progress(m), m.store.revision))
+    }
+
     /// Members that the others no longer list end: false where there are none.
     fn end_removed(&mut self, up: &[HostName]) -> bool {
-        let Some(newest) = self.newest_of(up).filter(|_| !self.removed.is_empty()) else {
+        let Some(newest) = self.teller(up).filter(|_| !self.removed.is_empty()) else {
             return false;
         };
         let listed: BTreeSet<u64> = newest.members.iter().map(|m| m.id).collect();

@@ -48,10 +48,12 @@ struct Choice {
     /// Learners that started and do not run: how far they were is a matter of single entries.
     halted: BTreeSet<usize>,
     revision: i64,
+    /// As the members listed each other when one last did.
+    known: BTreeSet<usize>,
 }
 
 impl Choice {
-    fn of(pair: &mut Pair, started: &BTreeSet<usize>) -> Self {
+    fn of(pair: &mut Pair, started: &BTreeSet<usize>, known: &mut BTreeSet<usize>) -> Self {
         let probes = pair.simulated();
         let ended = |p: &MemberProbe| matches!(p, MemberProbe::Silent { cause, .. } if *cause == SilentCause::Refused);
         let all = 0..probes.len();
@@ -64,6 +66,10 @@ impl Choice {
         let list = list.unwrap_or_default();
         let place = |urls: &[String]| (0..PLACES).find(|i| urls.contains(&pair.peer_url(*i)));
         let of = |m: &runbook_model::cluster::Member| place(&m.peer_urls);
+        let listed: BTreeSet<usize> = list.iter().filter_map(of).collect();
+        if !listed.is_empty() {
+            known.clone_from(&listed);
+        }
         let learners = list.iter().filter(|m| m.is_learner).filter_map(of);
         Self {
             serving: statuses(&probes).map(|(i, _)| i).collect(),
@@ -76,7 +82,8 @@ impl Choice {
                 .unwrap_or(0),
             running,
             ended,
-            listed: list.iter().filter_map(of).collect(),
+            listed,
+            known: known.clone(),
         }
     }
 }
@@ -91,6 +98,10 @@ fn next(dice: &mut Dice, choice: &Choice) -> Option<Operation> {
         2 => Delete(through?, key),
         3 | 4 => {
             let i = dice.of(&choice.ended)?;
+            // Removed, with nobody to tell it: whether it finds that in its own log is chance.
+            if choice.running.is_empty() && !choice.known.contains(&i) {
+                return None;
+            }
             let mut with = choice.listed.clone();
             with.insert(i);
             Start(i, existing(&with.into_iter().collect::<Vec<_>>()))
@@ -124,9 +135,10 @@ fn sequence(version: &str, seed: u64) -> Result<Pair, String> {
     let first = [1, 3][dice.below(2)];
     let mut pair = Pair::form(version, first)?;
     let mut started: BTreeSet<usize> = (0..first).collect();
+    let mut known = started.clone();
     let mut done = 0;
     while done < LENGTH {
-        let choice = Choice::of(&mut pair, &started);
+        let choice = Choice::of(&mut pair, &started, &mut known);
         let Some(operation) = next(&mut dice, &choice) else {
             continue;
         };
