@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
@@ -15,6 +15,7 @@ const COMMANDS: [&[&str]; 21] = [
     &["show"],
     &["unlock"],
     &["check"],
+    &["simulate"],
     &["fmt"],
     &["explain"],
     &["view"],

@@ -10,5 +10,6 @@ mod input;
 mod plans;
 mod reading;
 mod shown;
+mod simulate;
 mod support;
 mod words;

@@ -113,7 +113,7 @@ pub enum Action {
         state: ServiceState,
         /// Whether it is to start at boot; none leaves it.
         enabled: Option<bool>,
-        /// Seconds to wait for it to get there.
+        /// Seconds to wait for it to get there; zero: it is told to, and not waited for.
         wait_s: u64,
     },
     /// systemd reads its unit files again.

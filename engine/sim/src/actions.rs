@@ -31,6 +31,7 @@ pub(crate) async fn carry_out(
     let Some(action) = order.actions.get(index) else {
         return Outcome::NotStarted;
     };
+    let boot = world.with(|model| model.hosts.get(host).map_or(0, |h| h.boot));
     sleep(Duration::from_millis(HALF_MS)).await;
     if let Action::ChangeCluster {
         change,
@@ -47,7 +48,7 @@ pub(crate) async fn carry_out(
         };
         let outcome = change::carry_out(&site, change).await;
         if let Outcome::Done { changed } = outcome {
-            note(world, host, order, (index, changed));
+            note(world, host, order, (index, changed, boot));
         }
         return outcome;
     }
@@ -58,7 +59,7 @@ pub(crate) async fn carry_out(
     sleep(Duration::from_millis(HALF_MS)).await;
     match change {
         Ok(changed) => {
-            note(world, host, order, (index, changed));
+            note(world, host, order, (index, changed, boot));
             Outcome::Done { changed }
         }
         Err(reason) => failed(reason),
@@ -66,7 +67,12 @@ pub(crate) async fn carry_out(
 }
 
 /// Remembers what was done.
-fn note(world: &SimWorld, host: &HostName, order: &Order, (action, changed): (usize, bool)) {
+fn note(
+    world: &SimWorld,
+    host: &HostName,
+    order: &Order,
+    (action, changed, boot): (usize, bool, u32),
+) {
     world.with(|model| {
         model.log.push(Effect {
             host: host.clone(),
@@ -75,7 +81,7 @@ fn note(world: &SimWorld, host: &HostName, order: &Order, (action, changed): (us
             undo: order.undo,
             action,
             changed,
-            boot: model.hosts.get(host).map_or(0, |h| h.boot),
+            boot,
         });
     });
 }
@@ -149,13 +155,15 @@ fn upload(model: &mut Model, name: &HostName, action: &Action) -> Change {
     else {
         return Ok(false);
     };
+    // A member's certificates stand in a directory of its own below the authority's.
     let issued = || {
-        let dir = source.rsplit_once('/').map_or("", |(dir, _)| dir);
-        model.control.contains_key(&format!("{dir}/ca.crt"))
+        let dirs = source.rmatch_indices('/').take(2);
+        let mut dirs = dirs.map(|(end, _)| source.get(..end).unwrap_or_default());
+        dirs.any(|dir| model.control.contains_key(&format!("{dir}/ca.crt")))
     };
     let from = match model.control.get(source) {
         Some(file) => file.clone(),
-        // A leaf that stands beside an authority was issued with it.
+        // A leaf that stands beside or below an authority was issued with it.
         None if issued() => control_text(source),
         None => return Err(format!("`{source}` is not there")),
     };

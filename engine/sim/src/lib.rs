@@ -16,6 +16,7 @@ mod data;
 mod faults;
 mod joining;
 mod journal;
+mod look;
 mod model;
 mod probe;
 mod raft;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use runbook_model::action::ProcessSpec;
 use runbook_model::facts::{DataDirOrigin, LockFacts, Tool};
 use runbook_model::host::HostName;
 use runbook_model::view::SnapshotFacts;
@@ -224,8 +225,12 @@ pub struct Service {
     pub enabled: bool,
     /// Times it was started.
     pub starts: u32,
-    /// It was to start at boot and could not: systemd goes on trying.
+    /// It has reported itself ready since it was started.
+    pub active: bool,
+    /// It ran when its host lost power, or could not start at boot, and does not run yet.
     pub failed: bool,
+    /// How it is run without systemd.
+    pub process: Option<ProcessSpec>,
     /// What it is, if it is etcd.
     pub etcd: Option<RunningEtcd>,
 }
@@ -273,8 +278,9 @@ impl Model {
             host.powered = false;
             host.boot += 1;
             for service in host.services.values_mut() {
+                service.failed |= service.running;
                 service.running = false;
-                service.failed = false;
+                service.active = false;
             }
         }
         self.struck_ms = Some(self.now_ms);
@@ -349,12 +355,12 @@ impl Model {
         self.elect();
     }
 
-    /// systemd tries again what did not start at boot.
+    /// What ran when the host lost power, and does not run yet, is started: by systemd, which goes on trying, or by hand.
     pub fn retry_units(&mut self, name: &HostName) {
         let Some(host) = self.hosts.get(name).filter(|h| h.powered) else {
             return;
         };
-        let failed = host.services.iter().filter(|(_, s)| s.failed && s.enabled);
+        let failed = host.services.iter().filter(|(_, s)| s.failed);
         for unit in failed.map(|(unit, _)| unit.clone()).collect::<Vec<_>>() {
             service::boot(self, name, &unit);
         }

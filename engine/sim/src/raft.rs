@@ -283,6 +283,7 @@ impl Model {
             for service in services.flat_map(|h| h.services.values_mut()) {
                 if service.running && service.etcd.is_some() {
                     service.running = false;
+                    service.active = false;
                     // A unit with `Restart=always` is tried again and again, to no avail.
                     service.failed = true;
                 }

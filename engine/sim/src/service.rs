@@ -36,6 +36,10 @@ pub(crate) async fn bring_to(world: &SimWorld, doing: &Doing, action: &Action) -
         world.edit_for(doing, |m| set_running(m, host, unit, false));
         changed = true;
     }
+    if *state == ServiceState::Stopped {
+        // Nobody tries to start any more what was stopped.
+        world.with(|m| forget(m, host, unit));
+    }
     if *state != ServiceState::Stopped && (!running || *state == ServiceState::Restarted) {
         sleep(Duration::from_millis(START_MS)).await;
         world.edit_for(doing, |m| start(m, host, action))?;
@@ -44,21 +48,27 @@ pub(crate) async fn bring_to(world: &SimWorld, doing: &Doing, action: &Action) -
     if let Some(enabled) = *enabled {
         changed |= world.edit(|m| set_enabled(m, host, unit, enabled));
     }
-    if *state != ServiceState::Stopped {
+    if *state != ServiceState::Stopped && *wait_s > 0 {
         ready(world, host, unit, *wait_s).await?;
+        world.with(|m| {
+            let service = m.hosts.get_mut(host).and_then(|h| h.services.get_mut(unit));
+            if let Some(service) = service {
+                service.active = true;
+            }
+        });
     }
     Ok(changed)
 }
 
-/// systemd's notify: etcd is active once it knows a leader.
+/// systemd's notify: etcd is active once it knows a leader, and stays so when it loses it.
 async fn ready(world: &SimWorld, host: &HostName, unit: &str, wait_s: u64) -> Result<(), String> {
     let limit = Instant::now() + Duration::from_secs(wait_s);
     loop {
         let (alive, ready) = world.with(|m| {
             let alive = is_running(m, host, unit);
             let etcd = m.hosts.get(host).and_then(|h| h.services.get(unit));
-            let etcd = etcd.is_some_and(|s| s.etcd.is_some());
-            (alive, !etcd || m.leader_of(host).is_some())
+            let quiet = etcd.is_some_and(|s| s.etcd.is_some() && !s.active);
+            (alive, !quiet || m.leader_of(host).is_some())
         });
         if !alive {
             return Err(format!("`{unit}` stopped again"));
@@ -78,11 +88,22 @@ fn is_running(model: &Model, host: &HostName, unit: &str) -> bool {
     service.is_some_and(|s| s.running)
 }
 
+fn forget(model: &mut Model, host: &HostName, unit: &str) {
+    let service = model
+        .hosts
+        .get_mut(host)
+        .and_then(|h| h.services.get_mut(unit));
+    if let Some(service) = service {
+        service.failed = false;
+    }
+}
+
 pub(crate) fn set_running(model: &mut Model, host: &HostName, unit: &str, running: bool) {
     if let Some(host) = model.hosts.get_mut(host) {
         let service = host.services.entry(unit.to_owned()).or_default();
         service.running = running;
         service.starts += u32::from(running);
+        service.active = false;
         service.failed = false;
     }
 }
@@ -102,9 +123,11 @@ fn start(model: &mut Model, name: &HostName, action: &Action) -> Result<(), Stri
     }
 }
 
-/// What systemd does at boot with an enabled unit.
+/// What is done with a unit that is to run: by systemd at boot, or by hand.
 pub(crate) fn boot(model: &mut Model, name: &HostName, unit: &str) {
-    let failed = start_unit(model, name, unit, None).is_err();
+    let service = model.hosts.get(name).and_then(|h| h.services.get(unit));
+    let process = service.and_then(|s| s.process.clone());
+    let failed = start_unit(model, name, unit, process.as_ref()).is_err();
     let host = model.hosts.get_mut(name);
     if let Some(service) = host.and_then(|h| h.services.get_mut(unit)) {
         service.failed = failed;
@@ -132,7 +155,9 @@ pub(crate) fn start_unit(
     };
     let etcd = start_etcd(model, name, &binary, &config, user.as_deref())?;
     let host = model.hosts.get_mut(name).ok_or("no such host")?;
-    host.services.entry(unit.to_owned()).or_default().etcd = Some(etcd);
+    let service = host.services.entry(unit.to_owned()).or_default();
+    service.etcd = Some(etcd);
+    service.process = process.cloned();
     set_running(model, name, unit, true);
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use runbook_model::action::ProcessSpec;
 use runbook_model::host::{HostName, Install, MemberSpec, Scheme, ServiceManager};
 use runbook_snapshot::ids;
 
@@ -65,8 +66,30 @@ pub fn unit_text(spec: &MemberSpec) -> String {
     )
 }
 
+fn process_of(spec: &MemberSpec) -> ProcessSpec {
+    ProcessSpec {
+        binary: format!("{}/etcd", bin_dir(spec)),
+        config: spec.config.clone(),
+        run_dir: spec.run_dir(),
+    }
+}
+
 fn bin_dir(spec: &MemberSpec) -> &str {
     spec.bin_dir.as_deref().unwrap_or("/usr/bin")
+}
+
+/// A file stands in a directory, as does a data dir.
+fn add_parents(host: &mut Host) {
+    let paths = host.files.keys().chain(host.data.keys());
+    let parents = paths.flat_map(|path| {
+        path.rmatch_indices('/')
+            .map(|(end, _)| path.split_at(end).0)
+    });
+    let parents = parents.filter(|dir| !dir.is_empty()).map(str::to_owned);
+    let parents: Vec<String> = parents.collect();
+    for dir in parents {
+        host.dirs.entry(dir).or_insert_with(|| "root".to_owned());
+    }
 }
 
 /// What a member over TLS reads when it starts.
@@ -140,12 +163,15 @@ impl Model {
                 origin: None,
             };
             host.data.insert(spec.data_dir.clone(), dir);
+            add_parents(host);
             let service = Service {
                 running: true,
                 // A plain process has nobody who would start it at boot.
                 enabled: systemd,
                 starts: 1,
+                active: true,
                 failed: false,
+                process: (!systemd).then(|| process_of(spec)),
                 etcd: Some(RunningEtcd {
                     data_dir: spec.data_dir.clone(),
                     client_port: spec.client_port,

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::actions::carry_out;
 use crate::faults::{Fault, Moment, Script, When};
+use crate::look::Look;
 use crate::model::{Doing, Host, Model};
 use crate::receipts::{Kept, key};
 
@@ -23,10 +24,6 @@ use crate::receipts::{Kept, key};
 const EPOCH_MS: i64 = 1_767_225_600_000;
 /// Milliseconds between looks at something that is waited for.
 const POLL_MS: u64 = 50;
-/// Milliseconds between a look at the members and the order that it was for.
-const JUST_NOW_MS: i64 = 100;
-/// Milliseconds that a look at the members takes at most.
-const LONGEST_LOOK_MS: i64 = 20_000;
 /// Milliseconds until a dead host counts as unreachable.
 const CONNECT_MS: u64 = 3_000;
 
@@ -70,12 +67,14 @@ struct State {
 /// Who looks at the model, and may change it, at every moment.
 type Attendant = Box<dyn FnMut(&Moment, &mut Model) + Send>;
 
-/// The last look at the members: questions that are asked about the same time.
-#[derive(Clone, Copy, Debug, Default)]
-struct Look {
-    open: usize,
-    began_ms: i64,
-    ended_ms: i64,
+impl State {
+    fn asks(&mut self) {
+        self.look.asks(self.model.now_ms);
+    }
+
+    fn is_answered(&mut self) {
+        self.look.is_answered(self.model.now_ms);
+    }
 }
 
 impl SimWorld {
@@ -202,6 +201,13 @@ impl SimWorld {
         Some(fault)
     }
 
+    async fn ask(&self, host: &HostName, request: &ProbeRequest) -> Result<HostFacts, HostError> {
+        self.travel(host).await?;
+        let facts = self.with(|model| model.facts(host, request));
+        self.travel(host).await?;
+        facts.ok_or_else(|| unreachable(host))
+    }
+
     /// A trip to a host: how long it takes, and whether anybody is there.
     async fn travel(&self, host: &HostName) -> Result<(), HostError> {
         let (there, ms) = self.with(|model| match model.hosts.get(host) {
@@ -300,23 +306,22 @@ impl SimWorld {
     /// An order as it is sent: what its run could know of the members by then.
     fn doing(&self, host: &HostName, order: &Order) -> Doing {
         let (now_ms, look) = (self.elapsed_ms(), self.lock().look);
-        let fresh = look.open == 0 && now_ms - look.ended_ms <= JUST_NOW_MS;
         Doing {
             host: host.clone(),
             step: order.step,
             undo: order.undo,
-            since_ms: if fresh { look.began_ms } else { now_ms },
+            since_ms: look.since_ms(now_ms),
         }
     }
 
     /// Lets an order begin on its host, if it may.
     async fn begin(
         &self,
-        host: &HostName,
+        doing: Doing,
         order: &Order,
         fault: Option<Fault>,
     ) -> Result<(), HostError> {
-        let doing = self.doing(host, order);
+        let host = &doing.host.clone();
         while order.undo
             && self.with(|m| {
                 m.hosts
@@ -357,22 +362,16 @@ impl SimWorld {
 
 impl Observe for SimWorld {
     async fn probe(&self, host: &HostName, request: &ProbeRequest) -> Result<HostFacts, HostError> {
-        self.travel(host).await?;
-        let facts = self.with(|model| model.facts(host, request));
-        self.travel(host).await?;
-        facts.ok_or_else(|| unreachable(host))
+        self.lock().asks();
+        let facts = self.ask(host, request).await;
+        self.lock().is_answered();
+        facts
     }
 
     async fn member(&self, spec: &MemberSpec, query: MemberQuery) -> MemberProbe {
         let probe = {
             let mut state = self.lock();
-            let now_ms = state.model.now_ms;
-            // A question that was broken off never ends.
-            if state.look.open == 0 || now_ms - state.look.began_ms > LONGEST_LOOK_MS {
-                state.look.began_ms = now_ms;
-                state.look.open = 0;
-            }
-            state.look.open += 1;
+            state.asks();
             state.model.probe_member(spec, query)
         };
         let wait = match &probe {
@@ -383,8 +382,7 @@ impl Observe for SimWorld {
         let asked = {
             let mut state = self.lock();
             state.asked += 1;
-            state.look.open = state.look.open.saturating_sub(1);
-            state.look.ended_ms = state.model.now_ms;
+            state.is_answered();
             state.asked
         };
         self.reaches(&Moment::Asked(asked));
@@ -418,6 +416,7 @@ impl World for SimWorld {
         order: Order,
         progress: UnboundedSender<Progress>,
     ) -> Result<Vec<Outcome>, HostError> {
+        let doing = self.doing(host, &order);
         let fault = self.take_fault(&when(host, &order));
         match fault {
             Some(Fault::NotReached) => {
@@ -430,7 +429,7 @@ impl World for SimWorld {
         self.travel(host).await?;
         let lost = fault == Some(Fault::LostAfter);
         let cut = fault == Some(Fault::LostDuring);
-        self.begin(host, &order, fault).await?;
+        self.begin(doing, &order, fault).await?;
         if cut {
             return Ok(unknown(&order, "the connection was lost"));
         }

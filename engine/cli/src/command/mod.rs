@@ -5,6 +5,7 @@ pub mod exec;
 pub mod inventory;
 pub mod plan_file;
 pub mod runs;
+pub mod simulate;
 pub mod snapshot;
 pub mod status;
 

@@ -7,7 +7,7 @@ use runbook_model::event::RunEnd;
 
 use super::Start;
 use super::dice::{Dice, id};
-use super::drive::{End, drive};
+use super::drive::{End, Story, drive};
 use super::judge::{Breach, Rule, judge};
 use super::schedule::{Ground, Schedule};
 use super::shrink::shrink;
@@ -16,6 +16,9 @@ use super::shrink::shrink;
 #[derive(Debug)]
 pub struct Campaign {
     starts: Vec<(Start, Ground)>,
+    /// How the run ends from each start when nothing goes wrong.
+    undisturbed: Vec<&'static str>,
+    idle: Vec<(String, String)>,
 }
 
 /// What came of a campaign.
@@ -42,6 +45,8 @@ pub struct Report {
 pub struct StartTally {
     /// The state.
     pub name: String,
+    /// How the run ends there when nothing goes wrong.
+    pub undisturbed: &'static str,
     /// Schedules.
     pub schedules: usize,
     /// By how the run ended.
@@ -87,19 +92,41 @@ struct Outcome {
 }
 
 impl Campaign {
-    /// Runs each start once with nothing going wrong, to learn how much can.
+    /// Runs each start once with nothing going wrong, to learn how much can. A start whose run ends by itself before it changes
+    /// anything is left out.
     pub fn new(starts: Vec<Start>) -> Self {
-        let known = starts.into_iter().enumerate().map(|(index, start)| {
+        let mut campaign = Self {
+            starts: Vec::new(),
+            undisturbed: Vec::new(),
+            idle: Vec::new(),
+        };
+        for start in starts {
+            let schedule = calm(campaign.starts.len());
+            let story = drive(&start, &schedule);
+            if let Some(why) = before_any_change(&story)
+                && judge(&start, &schedule, &story).is_empty()
+            {
+                campaign.idle.push((start.name, why));
+                continue;
+            }
             let hosts = start.model.hosts.keys().cloned().collect();
             let mut ground = Ground::of(&start.plan, hosts);
-            let story = drive(&start, &calm(index));
             ground.records = story.records;
             ground.asked = story.asked;
-            (start, ground)
-        });
-        Self {
-            starts: known.collect(),
+            campaign.undisturbed.push(end_name(&story.end));
+            campaign.starts.push((start, ground));
         }
+        campaign
+    }
+
+    /// Starts that were left out, and why their runs ended.
+    pub fn idle(&self) -> &[(String, String)] {
+        &self.idle
+    }
+
+    /// Whether no start is left.
+    pub const fn is_empty(&self) -> bool {
+        self.starts.is_empty()
     }
 
     /// The schedule of an id. The lowest ids are those of the starts with nothing going wrong.
@@ -216,8 +243,10 @@ impl Campaign {
             starts: self
                 .starts
                 .iter()
-                .map(|(start, _)| StartTally {
+                .zip(&self.undisturbed)
+                .map(|((start, _), undisturbed)| StartTally {
                     name: start.name.clone(),
+                    undisturbed,
                     ..StartTally::default()
                 })
                 .collect(),
@@ -243,6 +272,17 @@ impl Campaign {
         }
         report
     }
+}
+
+/// Why a run ended before it changed anything.
+fn before_any_change(story: &Story) -> Option<String> {
+    let End::Run(
+        RunEnd::Refused { reason } | RunEnd::Failed { reason } | RunEnd::Unreachable { reason },
+    ) = &story.end
+    else {
+        return None;
+    };
+    (!story.state.touched_anything()).then(|| reason.clone())
 }
 
 /// A schedule in which nothing goes wrong.

@@ -5,6 +5,7 @@
     reason = "a test that cannot build its case fails"
 )]
 
+mod campaign;
 mod chaos;
 mod crash;
 mod faults;

@@ -3,6 +3,8 @@
 
 mod ensured;
 mod planned;
+#[cfg(test)]
+mod tests;
 mod undone;
 mod writes;
 
@@ -137,7 +139,7 @@ fn restored(plan: &Plan) -> BTreeSet<u64> {
 }
 
 /// An action of the run took quorum away outside a declared outage, and no fault had taken a member away since the run looked.
-/// A cluster that the run itself bootstrapped may be taken back by it.
+/// What the run itself has given may be taken back: a cluster that it bootstrapped, a member that did not run before it.
 fn quorum(start: &Start, story: &Story) -> Vec<String> {
     let outage = outage(&start.plan);
     let mut clusters: BTreeSet<u64> = known(&start.model).into_keys().map(|(id, _)| id).collect();
@@ -146,6 +148,9 @@ fn quorum(start: &Start, story: &Story) -> Vec<String> {
     let own = losses.filter(|l| clusters.contains(&l.cluster) && !l.unforeseen);
     own.filter_map(|loss| {
         let by = loss.by.as_ref().filter(|by| !outage.contains(&by.step))?;
+        if by.undo && start.model.running_member(&by.host).is_none() {
+            return None;
+        }
         let undo = if by.undo { "undo of " } else { "" };
         Some(format!(
             "{undo}{} took it away on {}",

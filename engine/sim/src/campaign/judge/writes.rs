@@ -15,7 +15,8 @@ pub(super) fn lost(start: &Start, story: &Story) -> Vec<String> {
     let made = restored(&start.plan);
     let newest = newest(start, story);
     let done = matches!(story.end, End::Run(RunEnd::Done { .. }));
-    let replaced = done && story.confirmed && !made.is_empty();
+    let undone = matches!(story.end, End::Run(RunEnd::RolledBack { .. }));
+    let replaced = story.confirmed && !undone && !made.is_empty();
     let mut promised = story.written.acknowledged.clone();
     if done {
         // What the snapshot holds was promised as well.
