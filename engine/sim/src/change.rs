@@ -295,7 +295,9 @@ impl Site<'_> {
         let Ok(leader) = self.status(from).await? else {
             return Ok(false);
         };
-        if !leads(&leader) {
+        let voters = leader.members.iter().flatten().filter(|m| !m.is_learner);
+        // An only voter has nobody to hand over to.
+        if !leads(&leader) || voters.count() == 1 {
             return Ok(false);
         }
         let mut best: Option<MemberStatus> = None;
@@ -315,9 +317,10 @@ impl Site<'_> {
         let asked = self.again(|m| m.transfer_leader(from, to.member_id)).await;
         match asked {
             Ok(()) => Ok(true),
-            Err(refusal @ Refusal::Words(_)) => Err(refused("move-leader", refusal)),
-            Err(refusal) => match self.status(from).await? {
-                Ok(status) if !leads(&status) => Ok(true),
+            // It may have lost the lead by itself meanwhile.
+            Err(refusal) => match (self.status(from).await?, refusal) {
+                (Ok(status), _) if !leads(&status) => Ok(true),
+                (_, Refusal::Words(_)) => Err(refused("move-leader", refusal)),
                 _ => Err(unknown("move-leader", refusal)),
             },
         }
