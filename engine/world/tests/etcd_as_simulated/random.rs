@@ -44,11 +44,10 @@ struct Choice {
     serving: Vec<usize>,
     running: Vec<usize>,
     ended: Vec<usize>,
-    listed: BTreeSet<usize>,
     /// Learners that started and do not run: how far they were is a matter of single entries.
     halted: BTreeSet<usize>,
     revision: i64,
-    /// As the members listed each other when one last did.
+    /// Listed, as a member last told.
     known: BTreeSet<usize>,
 }
 
@@ -82,7 +81,6 @@ impl Choice {
                 .unwrap_or(0),
             running,
             ended,
-            listed,
             known: known.clone(),
         }
     }
@@ -102,7 +100,7 @@ fn next(dice: &mut Dice, choice: &Choice) -> Option<Operation> {
             if choice.running.is_empty() && !choice.known.contains(&i) {
                 return None;
             }
-            let mut with = choice.listed.clone();
+            let mut with = choice.known.clone();
             with.insert(i);
             Start(i, existing(&with.into_iter().collect::<Vec<_>>()))
         }
@@ -123,7 +121,7 @@ fn next(dice: &mut Dice, choice: &Choice) -> Option<Operation> {
             HashAt(revision)
         }
         15 => match dice.of(&choice.ended) {
-            Some(i) if !choice.listed.contains(&i) => Forget(i),
+            Some(i) if !choice.known.contains(&i) => Forget(i),
             _ => Settle,
         },
         _ => return None,
