@@ -7,8 +7,9 @@ use runbook_model::facts::Tool;
 use runbook_model::host::HostName;
 use runbook_run::world::Order;
 use sha2::{Digest, Sha256};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use crate::change;
 use crate::data;
 use crate::model::{ControlFile, Doing, Effect, File, Host, Model};
 use crate::service;
@@ -32,6 +33,25 @@ pub(crate) async fn carry_out(
     };
     let boot = world.with(|model| model.hosts.get(host).map_or(0, |h| h.boot));
     sleep(Duration::from_millis(HALF_MS)).await;
+    if let Action::ChangeCluster {
+        change,
+        cluster_id,
+        through,
+    } = action
+    {
+        let site = change::Site {
+            world,
+            doing,
+            cluster_id: cluster_id.as_deref(),
+            through,
+            deadline: Instant::now() + Duration::from_millis(order.timeout_ms),
+        };
+        let outcome = change::carry_out(&site, change).await;
+        if let Outcome::Done { changed } = outcome {
+            note(world, host, order, (index, changed, boot));
+        }
+        return outcome;
+    }
     let change = match action {
         Action::Service { .. } => service::bring_to(world, doing, action).await,
         other => world.edit_for(doing, |model| instant(model, host, &order.run, other)),
@@ -39,21 +59,31 @@ pub(crate) async fn carry_out(
     sleep(Duration::from_millis(HALF_MS)).await;
     match change {
         Ok(changed) => {
-            world.with(|model| {
-                model.log.push(Effect {
-                    host: host.clone(),
-                    step: order.step,
-                    attempt: order.attempt,
-                    undo: order.undo,
-                    action: index,
-                    changed,
-                    boot,
-                });
-            });
+            note(world, host, order, (index, changed, boot));
             Outcome::Done { changed }
         }
         Err(reason) => failed(reason),
     }
+}
+
+/// Remembers what was done.
+fn note(
+    world: &SimWorld,
+    host: &HostName,
+    order: &Order,
+    (action, changed, boot): (usize, bool, u32),
+) {
+    world.with(|model| {
+        model.log.push(Effect {
+            host: host.clone(),
+            step: order.step,
+            attempt: order.attempt,
+            undo: order.undo,
+            action,
+            changed,
+            boot,
+        });
+    });
 }
 
 fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Change {
@@ -103,7 +133,6 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
             failed,
         } => data::reinstate(host, data_dir, aside, failed),
         Action::RestoreDataDir { .. } => data::restore(host, run, action),
-        Action::ChangeCluster { .. } => Err("the simulator does not know this change".to_owned()),
         Action::RehearseMember { dir, part } => data::rehearse(host, dir, part),
         Action::Shell {
             creates, read_only, ..
@@ -111,6 +140,7 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
         Action::Upload { .. }
         | Action::SaveSnapshot { .. }
         | Action::IssueCertificates { .. }
+        | Action::ChangeCluster { .. }
         | Action::Service { .. } => Ok(false),
     }
 }

@@ -7,8 +7,9 @@ use runbook_snapshot::ids;
 use sha2::{Digest, Sha256};
 
 use crate::actions::{Change, text_file};
-use crate::cluster::{MemberData, Store};
+use crate::cluster::MemberData;
 use crate::model::{ControlFile, DataDir, Host, Model};
+use crate::store::Store;
 
 /// The data of a running member is not moved.
 fn unused(host: &Host, data_dir: &str) -> Result<(), String> {
@@ -123,6 +124,7 @@ pub(crate) fn restore(host: &mut Host, run: &str, action: &Action) -> Change {
         member_id: own.id,
         members: members.clone(),
         store,
+        ..MemberData::default()
     };
     let dir = DataDir {
         owner: owner.clone(),

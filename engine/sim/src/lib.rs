@@ -8,20 +8,27 @@
 //! [`campaign`] runs a plan through thousands of fault schedules and judges what came of each.
 
 mod actions;
+mod calls;
 pub mod campaign;
+mod change;
 mod cluster;
 mod data;
 mod faults;
+mod joining;
 mod journal;
 mod look;
 mod model;
 mod probe;
+mod raft;
 mod receipts;
 mod service;
 mod setup;
 mod starts;
+mod store;
+mod upkeep;
 mod world;
 
+pub use calls::Refusal;
 pub use cluster::{MemberData, Store};
 pub use faults::{Fault, Moment, When};
 pub use journal::MemoryJournal;

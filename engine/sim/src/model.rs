@@ -7,9 +7,10 @@ use runbook_model::facts::{DataDirOrigin, LockFacts, Tool};
 use runbook_model::host::HostName;
 use runbook_model::view::SnapshotFacts;
 
-use crate::cluster::{MemberData, Store};
+use crate::cluster::{MemberData, Progress};
 use crate::receipts::{Kept, ReceiptKey};
 use crate::service;
+use crate::store::Store;
 
 /// Digest of what nobody wrote.
 const DAMAGED: &str = "damaged";
@@ -36,6 +37,24 @@ pub struct Model {
     pub(crate) now_ms: i64,
     /// When a member was last taken away by something other than an order.
     pub(crate) struck_ms: Option<i64>,
+    /// How far each member's log has come, by cluster and member.
+    pub(crate) raft: BTreeMap<(u64, u64), Progress>,
+    /// What the leader knows of that.
+    pub(crate) matched: BTreeMap<(u64, u64), u64>,
+    /// Until when members that joined are sent what the others have.
+    pub(crate) syncing: BTreeMap<(u64, u64), i64>,
+    /// Connected members: in which run of their process, since when.
+    pub(crate) links: BTreeMap<HostName, ((u32, u32), i64)>,
+    /// Runs of processes that have come to serve: by host, boot and start.
+    pub(crate) ready: BTreeMap<HostName, (u32, u32)>,
+    /// What members remember of their last compaction, in a run of their process: its revision, and the hash before it.
+    pub(crate) compactions: BTreeMap<HostName, ((u32, u32), i64, u32)>,
+    /// Until when members rewrite their files.
+    pub(crate) paused: BTreeMap<HostName, i64>,
+    /// Members that are listed as voters and have no vote: etcd's mistake on a learner's update.
+    pub(crate) voteless: BTreeSet<(u64, u64)>,
+    /// Members that were removed, by cluster and member.
+    pub(crate) removed: BTreeSet<(u64, u64)>,
 }
 
 /// A cluster lost quorum.
@@ -228,6 +247,12 @@ pub struct RunningEtcd {
     pub peer_port: u16,
     /// Its version.
     pub version: String,
+    /// Its name.
+    pub name: String,
+    /// Where clients find it.
+    pub client_url: String,
+    /// Bytes that its file may have; zero: etcd's default.
+    pub quota_bytes: u64,
 }
 
 /// A data dir.
@@ -313,6 +338,22 @@ impl Model {
             file.snapshot = None;
             file.facts = None;
         }
+    }
+
+    /// Starts a unit, as `systemctl start` does.
+    ///
+    /// # Errors
+    /// The words with which it dies.
+    pub fn start(&mut self, name: &HostName, unit: &str) -> Result<(), String> {
+        let started = service::start_unit(self, name, unit, None);
+        self.elect();
+        started
+    }
+
+    /// Stops a unit.
+    pub fn stop(&mut self, name: &HostName, unit: &str) {
+        service::set_running(self, name, unit, false);
+        self.elect();
     }
 
     /// What ran when the host lost power, and does not run yet, is started: by systemd, which goes on trying, or by hand.

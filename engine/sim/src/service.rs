@@ -4,14 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use runbook_model::action::{Action, ProcessSpec, ServiceState};
-use runbook_model::cluster::Member;
 use runbook_model::host::HostName;
-use runbook_snapshot::ids;
 use tokio::time::{Instant, sleep};
 
 use crate::actions::Change;
-use crate::cluster::{MemberData, Store};
-use crate::data::members_of;
 use crate::model::{DataDir, Doing, Host, Model, RunningEtcd};
 use crate::probe::unit_path;
 use crate::world::SimWorld;
@@ -102,7 +98,7 @@ fn forget(model: &mut Model, host: &HostName, unit: &str) {
     }
 }
 
-fn set_running(model: &mut Model, host: &HostName, unit: &str, running: bool) {
+pub(crate) fn set_running(model: &mut Model, host: &HostName, unit: &str, running: bool) {
     if let Some(host) = model.hosts.get_mut(host) {
         let service = host.services.entry(unit.to_owned()).or_default();
         service.running = running;
@@ -138,7 +134,7 @@ pub(crate) fn boot(model: &mut Model, name: &HostName, unit: &str) {
     }
 }
 
-fn start_unit(
+pub(crate) fn start_unit(
     model: &mut Model,
     name: &HostName,
     unit: &str,
@@ -213,6 +209,9 @@ fn start_etcd(
         client_port: port_of(&get("ETCD_LISTEN_CLIENT_URLS"), 2379),
         peer_port: port_of(&get("ETCD_LISTEN_PEER_URLS"), 2380),
         version,
+        name: get("ETCD_NAME"),
+        client_url: get("ETCD_LISTEN_CLIENT_URLS"),
+        quota_bytes: get("ETCD_QUOTA_BACKEND_BYTES").parse().unwrap_or_default(),
     };
     for key in ["ETCD_TRUSTED_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"] {
         if let Some(path) = env.get(key)
@@ -229,11 +228,10 @@ fn start_etcd(
         .data
         .get(&etcd.data_dir)
         .and_then(|d| d.member.as_ref());
-    match known.map(|m| (m.cluster_id, m.member_id)) {
-        Some((cluster, member)) => check_not_removed(model, cluster, member)?,
+    match known {
+        Some(member) => model.check_not_removed(name, member)?,
         None => {
-            let fresh = bootstrap_or_join(model, &env)?;
-            note_if_second(model, &fresh);
+            let fresh = model.begin_member(name, &env)?;
             let owner = user.unwrap_or("root").to_owned();
             let host = model.hosts.get_mut(name).ok_or("no such host")?;
             let dir = host
@@ -256,82 +254,6 @@ fn check_owner(host: &Host, data_dir: &str, user: Option<&str>) -> Result<(), St
         }
         _ => Ok(()),
     }
-}
-
-fn check_not_removed(model: &Model, cluster: u64, member: u64) -> Result<(), String> {
-    if !model.has_quorum(cluster) {
-        return Ok(());
-    }
-    let up = model.connected(cluster);
-    let listed = up
-        .iter()
-        .filter_map(|h| model.running_member(h))
-        .any(|m| m.members.iter().any(|l| l.id == member));
-    if listed {
-        Ok(())
-    } else {
-        Err("the member has been permanently removed from the cluster".to_owned())
-    }
-}
-
-fn bootstrap_or_join(model: &Model, env: &BTreeMap<String, String>) -> Result<MemberData, String> {
-    let get = |key: &str| env.get(key).map(String::as_str).unwrap_or_default();
-    let initial = get("ETCD_INITIAL_CLUSTER");
-    let token = get("ETCD_INITIAL_CLUSTER_TOKEN");
-    let peer_url = get("ETCD_INITIAL_ADVERTISE_PEER_URLS");
-    if get("ETCD_INITIAL_CLUSTER_STATE") == "existing" {
-        return join(model, peer_url);
-    }
-    let members = members_of(initial, token)?;
-    let own = members
-        .iter()
-        .find(|m| m.name == get("ETCD_NAME") && m.peer_urls.iter().any(|u| u == peer_url));
-    let own = own.ok_or("error validating initial cluster: own name or peer URL is not in it")?;
-    Ok(MemberData {
-        cluster_id: ids::cluster_id(token, initial).map_err(|e| e.to_string())?,
-        member_id: own.id,
-        members: members.clone(),
-        store: Store::empty(),
-    })
-}
-
-/// `state new` for a member that a running cluster knows: it will serve alone, and look healthy.
-fn note_if_second(model: &mut Model, fresh: &MemberData) {
-    let own = fresh.members.iter().find(|m| m.id == fresh.member_id);
-    let url = own.and_then(|m| m.peer_urls.first());
-    let known = |m: &MemberData| {
-        let listed = m.members.iter().flat_map(|l| &l.peer_urls);
-        m.cluster_id != fresh.cluster_id && listed.clone().any(|u| Some(u) == url)
-    };
-    let formed = model.hosts.keys().filter_map(|h| model.running_member(h));
-    if formed.into_iter().any(known) {
-        model.violations.push(format!(
-            "cluster {:x} was bootstrapped beside a running one that knows `{}`",
-            fresh.cluster_id,
-            url.map_or("", String::as_str)
-        ));
-    }
-}
-
-/// A running cluster with quorum knows the newcomer by its peer URL.
-fn join(model: &Model, peer_url: &str) -> Result<MemberData, String> {
-    let known = |m: &&Member| m.peer_urls.iter().any(|u| u == peer_url);
-    model
-        .hosts
-        .keys()
-        .filter_map(|h| model.running_member(h))
-        .filter(|m| model.has_quorum(m.cluster_id))
-        .find_map(|m| {
-            let own = m.members.iter().find(known)?;
-            Some(MemberData {
-                member_id: own.id,
-                ..m.clone()
-            })
-        })
-        .ok_or_else(|| {
-            "error validating peerURLs: no cluster could be asked, or none knows this member"
-                .to_owned()
-        })
 }
 
 fn port_of(url: &str, default: u16) -> u16 {

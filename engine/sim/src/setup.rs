@@ -7,10 +7,11 @@ use runbook_model::host::{HostName, Install, MemberSpec, Scheme, ServiceManager}
 use runbook_snapshot::ids;
 
 use crate::actions::{add_tools, text_file};
-use crate::cluster::{MemberData, Store};
+use crate::cluster::MemberData;
 use crate::data::{members_of, snapshot_file};
 use crate::model::{DataDir, File, Host, Model, RunningEtcd, Service};
 use crate::probe::unit_path;
+use crate::store::Store;
 
 /// Token of the clusters made here.
 const TOKEN: &str = "first";
@@ -157,6 +158,7 @@ impl Model {
                     member_id: id.unwrap_or_default(),
                     members: members.clone(),
                     store: store.clone(),
+                    ..MemberData::default()
                 }),
                 origin: None,
             };
@@ -175,6 +177,9 @@ impl Model {
                     client_port: spec.client_port,
                     peer_port: spec.peer_port,
                     version: "3.5.16".to_owned(),
+                    name: spec.name.clone(),
+                    client_url: spec.client_url(),
+                    quota_bytes: spec.quota_bytes.unwrap_or_default(),
                 }),
             };
             host.services.insert(spec.unit.clone(), service);

@@ -81,6 +81,7 @@ impl SimWorld {
     /// A world. Must be called in [`run`], whose clock it shares.
     pub fn new(mut model: Model) -> Self {
         model.elect();
+        model.has_long_been_so();
         model.quorum_losses.clear();
         Self {
             shared: Arc::new(Shared {
@@ -156,6 +157,9 @@ impl SimWorld {
         let state = self.shared.state.lock();
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
         state.model.now_ms = self.elapsed_ms();
+        if state.model.is_due() {
+            state.model.elect();
+        }
         state
     }
 
