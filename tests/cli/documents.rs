@@ -168,3 +168,25 @@ fn a_snapshot_that_is_not_there_is_no_bad_snapshot() {
         ])
         .refuses(10, &["there is no snapshot", "bakup.db"]);
 }
+
+#[test]
+fn every_shipped_runbook_stands_in_the_readme_and_has_its_page() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../playbooks");
+    let (readme, guide) = (read("README.md"), read("docs/operations.md"));
+    let mut seen = BTreeSet::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        let Some(stem) = name.strip_suffix(".etcdrb") else {
+            continue;
+        };
+        assert!(readme.contains(&format!("`{stem}`")), "README lacks {stem}");
+        let command = format!("runbook exec {name} -i prod.inv");
+        assert!(guide.contains(&command), "the guide lacks `{command}`");
+        seen.insert(stem.to_owned());
+    }
+    // Alerts name none that is not there.
+    for runbook in runbook_monitor::RUNBOOKS {
+        let name = runbook.name().trim_end_matches(".etcdrb");
+        assert!(seen.contains(name), "an alert names {name}");
+    }
+}

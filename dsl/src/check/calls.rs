@@ -307,6 +307,12 @@ pub(crate) fn usage(row: &VerbRow) -> String {
     out
 }
 
+/// Whether a service's name may turn out to be the member's own unit: what a value says is known only later.
+pub(super) fn may_be_etcd(name: &Expr) -> bool {
+    let value = |part: &TextPart| matches!(part, TextPart::Expr(_));
+    is_etcd(name) || matches!(name, Expr::Text(parts) if parts.iter().any(value))
+}
+
 /// Whether a service's name means the member's own unit.
 pub(super) fn is_etcd(name: &Expr) -> bool {
     match name {

@@ -1,6 +1,6 @@
 //! What a runbook owes to the cluster: judged on the checked runbook alone, before any host is known.
 
-use super::calls::is_etcd;
+use super::calls::{is_etcd, may_be_etcd};
 use super::hosts::{covers, requires};
 use super::told::Told;
 use crate::catalogue::{GuardName, Verb};
@@ -399,7 +399,8 @@ fn stops_voter(call: &Call) -> bool {
     match call.verb {
         Verb::Archive => true,
         Verb::Service => {
-            is_member_service(call)
+            let name = call.arguments.get("name");
+            name.is_some_and(|n| may_be_etcd(&n.value))
                 && (is_word(call, "state", "stopped") || is_word(call, "state", "restarted"))
         }
         _ => false,
