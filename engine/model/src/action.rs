@@ -118,6 +118,11 @@ pub enum Action {
     },
     /// systemd reads its unit files again.
     DaemonReload,
+    /// Small writes are timed on the file system of a data dir, each brought to the disk; the run's state keeps the times.
+    MeasureDisk {
+        /// Data dir.
+        data_dir: String,
+    },
     /// A snapshot on the host restores into a scratch directory, which is then removed.
     TrialRestore {
         /// Tool to use: absolute path of etcdutl or etcdctl.

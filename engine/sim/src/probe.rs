@@ -2,8 +2,8 @@
 
 use runbook_model::cluster::{HashKv, MemberProbe, MemberQuery, MemberStatus, SilentCause};
 use runbook_model::facts::{
-    DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, HostFacts, Listener,
-    ProbeRequest, ServiceFacts,
+    BlockDevice, DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, FsyncFacts,
+    HostFacts, LinkFacts, Listener, ProbeRequest, ServiceFacts,
 };
 use runbook_model::host::{HostName, MemberSpec};
 
@@ -61,6 +61,29 @@ impl Model {
             let version = host.packages.get(package).cloned();
             facts.packages.insert(package.clone(), version);
         }
+        for path in &request.media {
+            let flash = BlockDevice {
+                name: "nvme0n1".to_owned(),
+                rotational: Some(false),
+            };
+            facts.media.insert(path.clone(), vec![flash]);
+        }
+        for address in &request.links {
+            let link = LinkFacts {
+                interface: "eth0".to_owned(),
+                mbit: Some(10_000),
+            };
+            facts.links.insert(address.clone(), link);
+        }
+        let measured = request.measured_by.as_ref();
+        facts.fsync = measured
+            .filter(|run| host.measured.contains(*run))
+            .map(|_| FsyncFacts {
+                dir: "/var/lib".to_owned(),
+                count: 500,
+                p99_us: host.fsync_us,
+                max_us: 2 * host.fsync_us,
+            });
         facts.etcd_processes = host.processes();
         facts.lock = request
             .cluster

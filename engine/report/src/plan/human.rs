@@ -109,7 +109,7 @@ fn guard(guard: &PlannedGuard, style: Style, depth: &str) -> String {
         Verdict::Unknown { .. } => style.bad("UNKNOWN   "),
     };
     let under = format!("{depth}           ");
-    let seen = escape(guard.verdict.text()).replace('\n', " ");
+    let seen = escape(guard.verdict.headline());
     let mut out = wrap(
         &format!(
             "{depth}{mark} {word} {}{within}: {}",
@@ -120,6 +120,9 @@ fn guard(guard: &PlannedGuard, style: Style, depth: &str) -> String {
         &under,
     );
     out.push('\n');
+    if let Some(table) = guard.verdict.table() {
+        out += &indent(&escape(table), &under);
+    }
     if stops(guard) && guard.within_ms.is_none() {
         if let Some(text) = &guard.otherwise {
             let text = format!("{under}{}", escape(text).replace('\n', " "));

@@ -15,6 +15,7 @@ const FILES: &str = include_str!("sh/files.sh");
 const SYSTEM: &str = include_str!("sh/system.sh");
 const SERVICE: &str = include_str!("sh/service.sh");
 const DATA_DIR: &str = include_str!("sh/data_dir.sh");
+const MEASURE: &str = include_str!("sh/measure.sh");
 const SHELL: &str = include_str!("sh/shell.sh");
 const UPLOAD: &str = include_str!("sh/upload.sh");
 const RUNNING: &str = include_str!("sh/running.sh");
@@ -212,6 +213,9 @@ fn compile(action: &Action) -> Result<(Vec<&'static str>, String), BadValue> {
         ),
         Action::TrialRestore { .. } | Action::RestoreDataDir { .. } => {
             (vec![FILES, DATA_DIR], restore(action)?)
+        }
+        Action::MeasureDisk { data_dir } => {
+            (vec![MEASURE], call("measure_disk", [path(data_dir)?])?)
         }
         Action::Shell {
             script,
