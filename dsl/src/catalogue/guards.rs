@@ -130,7 +130,11 @@ const FSYNC: &[Argument] = &[
 ];
 const BUMPS: &[Argument] = &[
     MEMBERS_ARG,
-    at("watchers", ArgumentType::Target, "hosts whose API servers watch the cluster; may be none"),
+    at(
+        "watchers",
+        ArgumentType::Target,
+        "hosts whose API servers watch the cluster; may be none",
+    ),
     at("bump", INT, "revisions to jump ahead"),
 ];
 const CHOICE: &[Argument] = &[at("value", BOOL, "a parameter, or an expression of them")];

@@ -189,7 +189,11 @@ impl FsyncFacts {
         let mut us: Vec<u64> = seconds
             .iter()
             .filter(|s| s.is_finite() && **s >= 0.0)
-            .map(|s| std::time::Duration::try_from_secs_f64(*s).map_or(u64::MAX, |d| u64::try_from(d.as_micros()).unwrap_or(u64::MAX)))
+            .map(|s| {
+                std::time::Duration::try_from_secs_f64(*s).map_or(u64::MAX, |d| {
+                    u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
+                })
+            })
             .collect();
         us.sort_unstable();
         let max_us = *us.last()?;

@@ -188,7 +188,9 @@ pub fn table(rows: &[Row]) -> String {
     }
     let laid = |line: &[String; 5]| {
         let cells = line.iter().zip(widths);
-        let padded: Vec<String> = cells.map(|(cell, width)| format!("{cell:width$}")).collect();
+        let padded: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         padded.join("  ").trim_end().to_owned()
     };
     lines.iter().map(laid).collect::<Vec<_>>().join("\n")
@@ -198,8 +200,17 @@ fn room(disk: Option<&DiskFacts>, wanted: u64) -> (String, Fit) {
     match disk.filter(|d| d.total > 0) {
         None => ("not told by the host".to_owned(), Fit::Unknown),
         Some(disk) => {
-            let fit = if disk.total >= wanted { Fit::Enough } else { Fit::Short };
-            let text = format!("{}, {} free on {}", gb(disk.total), gb(disk.available), disk.mount);
+            let fit = if disk.total >= wanted {
+                Fit::Enough
+            } else {
+                Fit::Short
+            };
+            let text = format!(
+                "{}, {} free on {}",
+                gb(disk.total),
+                gb(disk.available),
+                disk.mount
+            );
             (text, fit)
         }
     }
@@ -242,11 +253,19 @@ fn kind(device: &BlockDevice) -> Option<Medium> {
 fn speed(link: Option<&LinkFacts>, wanted: u32) -> (String, Fit) {
     match link {
         None => ("no interface holds its address".to_owned(), Fit::Unknown),
-        Some(LinkFacts { interface, mbit: None }) => {
-            (format!("virtual or down ({interface})"), Fit::Unknown)
-        }
-        Some(LinkFacts { interface, mbit: Some(mbit) }) => {
-            let fit = if *mbit >= wanted { Fit::Enough } else { Fit::Short };
+        Some(LinkFacts {
+            interface,
+            mbit: None,
+        }) => (format!("virtual or down ({interface})"), Fit::Unknown),
+        Some(LinkFacts {
+            interface,
+            mbit: Some(mbit),
+        }) => {
+            let fit = if *mbit >= wanted {
+                Fit::Enough
+            } else {
+                Fit::Short
+            };
             (format!("{} ({interface})", gbit(*mbit)), fit)
         }
     }

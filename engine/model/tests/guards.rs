@@ -956,7 +956,12 @@ fn fits_size() {
     let medium = guard(SizeClass::Medium);
     let good = large_enough(|_| {});
     expect(&medium, &good, "holds", "3 of 3 hosts fit `medium`");
-    expect(&guard(SizeClass::Small), &good, "holds", "3 of 3 hosts fit `small`");
+    expect(
+        &guard(SizeClass::Small),
+        &good,
+        "holds",
+        "3 of 3 hosts fit `small`",
+    );
     expect(
         &guard(SizeClass::Large),
         &good,
@@ -964,9 +969,19 @@ fn fits_size() {
         "`etcd1`: cores 4, 8 required; `etcd1`: memory 17.1 GB, 32.0 GB required",
     );
     let short = large_enough(|v| facts(v, 2).memory_bytes = 15_900_000_000);
-    expect(&medium, &short, "violated", "`etcd2`: memory 15.9 GB, 16.0 GB required");
+    expect(
+        &medium,
+        &short,
+        "violated",
+        "`etcd2`: memory 15.9 GB, 16.0 GB required",
+    );
     let full = large_enough(|v| facts(v, 3).disks.get_mut(DATA).unwrap().total = 99_999_999_999);
-    expect(&medium, &full, "violated", "`etcd3`: disk 99.9 GB, 80.0 GB free on /, 100.0 GB required");
+    expect(
+        &medium,
+        &full,
+        "violated",
+        "`etcd3`: disk 99.9 GB, 80.0 GB free on /, 100.0 GB required",
+    );
     // One disk of a stack that spins makes the stack spin.
     let spins = large_enough(|v| {
         facts(v, 1).media.get_mut(DATA).unwrap().push(BlockDevice {
@@ -974,7 +989,12 @@ fn fits_size() {
             rotational: Some(true),
         });
     });
-    expect(&medium, &spins, "violated", "SSD (sda), HDD (sdb), SSD or faster required");
+    expect(
+        &medium,
+        &spins,
+        "violated",
+        "SSD (sda), HDD (sdb), SSD or faster required",
+    );
     // A hypervisor's disk that says that it spins says nothing; one that says that it does not was told so.
     let vague = |rotational| {
         large_enough(move |v| {
@@ -994,9 +1014,19 @@ fn fits_size() {
         |f| f.links.clear(),
         |f| f.links.values_mut().for_each(|l| l.mbit = None),
     ] {
-        expect(&medium, &large_enough(|v| hide(facts(v, 2))), "unknown", "`etcd2`: ");
+        expect(
+            &medium,
+            &large_enough(|v| hide(facts(v, 2))),
+            "unknown",
+            "`etcd2`: ",
+        );
     }
-    expect(&medium, &large_enough(|v| cut(v, 2)), "unknown", "unreachable");
+    expect(
+        &medium,
+        &large_enough(|v| cut(v, 2)),
+        "unknown",
+        "unreachable",
+    );
     // One that is too small is worth more to know than one that cannot be told.
     let both = large_enough(|v| {
         facts(v, 1).cores = 1;
@@ -1051,14 +1081,27 @@ fn fsync_within() {
             }
         })
     };
-    expect(&guard, &measured(0.010), "holds", "3 of 3 disks are fast enough");
-    expect(&guard, &measured(0.0101), "violated", "`etcd2`: fsync p99 10.10 ms, longest 10.10 ms, of 505 on /var/lib, p99 10.00 ms required");
+    expect(
+        &guard,
+        &measured(0.010),
+        "holds",
+        "3 of 3 disks are fast enough",
+    );
+    expect(
+        &guard,
+        &measured(0.0101),
+        "violated",
+        "`etcd2`: fsync p99 10.10 ms, longest 10.10 ms, of 505 on /var/lib, p99 10.00 ms required",
+    );
     expect(&guard, &world(3), "unknown", "`measure-disk` does it");
     let partly = three(|v| facts(v, 1).fsync = FsyncFacts::of("/", &[0.001]));
     expect(&guard, &partly, "unknown", "`etcd2`: fsync not measured");
     assert_eq!(FsyncFacts::of("/", &[]), None);
     let of_100 = FsyncFacts::of("/", &[[0.002; 99].as_slice(), &[0.5]].concat()).unwrap();
-    assert_eq!((of_100.count, of_100.p99_us, of_100.max_us), (100, 2_000, 500_000));
+    assert_eq!(
+        (of_100.count, of_100.p99_us, of_100.max_us),
+        (100, 2_000, 500_000)
+    );
 }
 
 #[test]
@@ -1070,16 +1113,27 @@ fn revision_bumps() {
     };
     let able = three(|v| {
         for n in 1..=3 {
-            facts(v, n).tools.iter_mut().for_each(|t| t.restore_bump = t.can_restore);
+            facts(v, n)
+                .tools
+                .iter_mut()
+                .for_each(|t| t.restore_bump = t.can_restore);
         }
     });
     expect(&guard(&[1], 5), &able, "holds", "3 of 3 can bump revisions");
     let one_old = {
         let mut view = able.clone();
-        facts(&mut view, 2).tools.iter_mut().for_each(|t| t.restore_bump = false);
+        facts(&mut view, 2)
+            .tools
+            .iter_mut()
+            .for_each(|t| t.restore_bump = false);
         view
     };
-    expect(&guard(&[1], 5), &one_old, "violated", "of `etcd2` cannot bump revisions");
+    expect(
+        &guard(&[1], 5),
+        &one_old,
+        "violated",
+        "of `etcd2` cannot bump revisions",
+    );
     expect(&guard(&[], 5), &one_old, "holds", "no API servers");
     expect(&guard(&[1], 0), &able, "violated", "`bump` is 0");
     let none = three(|v| facts(v, 3).tools.clear());

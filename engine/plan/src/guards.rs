@@ -211,10 +211,6 @@ impl Arguments<'_> {
                 members,
                 revision: self.int("revision")?,
             },
-            GuardName::CertsValid => Guard::CertsValid {
-                members,
-                within_s: self.seconds("within")?,
-            },
             GuardName::QuorumLost => Guard::QuorumLost { members },
             GuardName::ClusterHealthy => Guard::ClusterHealthy { members },
             GuardName::SameHash => Guard::SameHash { members },
@@ -248,9 +244,10 @@ impl Arguments<'_> {
             },
             GuardName::InventoryMatches => Guard::InventoryMatches { members },
             GuardName::Writable => Guard::Writable { members },
-            GuardName::FitsSize | GuardName::FsyncWithin | GuardName::RevisionBumps => {
-                self.of_hosts(name, members)?
-            }
+            GuardName::CertsValid
+            | GuardName::FitsSize
+            | GuardName::FsyncWithin
+            | GuardName::RevisionBumps => self.of_hosts(name, members)?,
         })
     }
 
@@ -266,6 +263,10 @@ impl Arguments<'_> {
     /// Guards about what the members' hosts are and have.
     fn of_hosts(&self, name: GuardName, members: Vec<HostName>) -> Outcome<Guard> {
         Ok(match name {
+            GuardName::CertsValid => Guard::CertsValid {
+                members,
+                within_s: self.seconds("within")?,
+            },
             GuardName::FitsSize => Guard::FitsSize {
                 members,
                 size: self.size()?,

@@ -220,7 +220,9 @@ fn revision_bumps(members: &[HostName], watchers: &[HostName], bump: i64, view: 
     }
     if bump <= 0 {
         return violated_help(
-            format!("`bump` is {bump}: API servers that watched later revisions would get no events"),
+            format!(
+                "`bump` is {bump}: API servers that watched later revisions would get no events"
+            ),
             "leave `bump` at its default",
         );
     }

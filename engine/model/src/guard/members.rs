@@ -320,9 +320,7 @@ pub(super) fn all_serving(members: &[HostName], view: &View) -> Verdict {
         .iter()
         .map(|host| match serving(host, view) {
             None => silent(host, view),
-            Some(status) if status.leader == 0 => {
-                Finding::Bad(format!("`{host}` knows no leader"))
-            }
+            Some(status) if status.leader == 0 => Finding::Bad(format!("`{host}` knows no leader")),
             Some(_) => Finding::Fine,
         })
         .collect();

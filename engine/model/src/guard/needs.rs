@@ -32,12 +32,16 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
             of_hosts_with(members, specs, running_probe)
         }
         Guard::FitsSize { members, .. } => of_hosts_with(members, specs, hardware_probe),
-        Guard::FsyncWithin { members, run, .. } => of_hosts_with(members, specs, |spec| ProbeRequest {
-            measured_by: Some(run.clone()),
-            cluster: Some(spec.cluster.clone()),
-            ..ProbeRequest::default()
-        }),
-        Guard::RevisionBumps { members, .. } | Guard::ToolsPresent { members, .. } => of_hosts_with(members, specs, tools_probe),
+        Guard::FsyncWithin { members, run, .. } => {
+            of_hosts_with(members, specs, |spec| ProbeRequest {
+                measured_by: Some(run.clone()),
+                cluster: Some(spec.cluster.clone()),
+                ..ProbeRequest::default()
+            })
+        }
+        Guard::RevisionBumps { members, .. } | Guard::ToolsPresent { members, .. } => {
+            of_hosts_with(members, specs, tools_probe)
+        }
         Guard::DataDirEmpty { members } => of_hosts(members, specs),
         Guard::QuorumLost { members } => {
             let mut needs = of_hosts_with(members, specs, running_probe);

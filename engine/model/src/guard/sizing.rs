@@ -10,7 +10,12 @@ use crate::view::View;
 
 pub(super) fn fits(members: &[HostName], size: SizeClass, view: &View) -> Verdict {
     let found = of_each(members, view, |spec, facts| rows(spec, facts, size));
-    let all = format!("{} of {} hosts fit `{}`", members.len(), members.len(), size.as_str());
+    let all = format!(
+        "{} of {} hosts fit `{}`",
+        members.len(),
+        members.len(),
+        size.as_str()
+    );
     match judged(&found, &all) {
         Verdict::Violated { observed, .. } => violated_help(
             observed,
@@ -40,7 +45,11 @@ pub(super) fn fsync_within(members: &[HostName], limit_ms: u64, view: &View) -> 
                     seen.count,
                     seen.dir
                 ),
-                if seen.p99_us <= limit_us { Fit::Enough } else { Fit::Short },
+                if seen.p99_us <= limit_us {
+                    Fit::Enough
+                } else {
+                    Fit::Short
+                },
             ),
         }]
     });
@@ -50,7 +59,14 @@ pub(super) fn fsync_within(members: &[HostName], limit_ms: u64, view: &View) -> 
     if !measured {
         return unknown("no disk was measured: `measure-disk` does it, in the run");
     }
-    judged(&found, &format!("{} of {} disks are fast enough", members.len(), members.len()))
+    judged(
+        &found,
+        &format!(
+            "{} of {} disks are fast enough",
+            members.len(),
+            members.len()
+        ),
+    )
 }
 
 /// The rows of every host; one that was not reached has one that says why.
@@ -77,7 +93,12 @@ fn judged(found: &[Row], all: &str) -> Verdict {
     let of = |fit: Fit| -> Vec<String> {
         let these = found.iter().filter(|row| row.fit == fit);
         these
-            .map(|row| format!("`{}`: {} {}, {} required", row.host, row.what, row.found, row.required))
+            .map(|row| {
+                format!(
+                    "`{}`: {} {}, {} required",
+                    row.host, row.what, row.found, row.required
+                )
+            })
             .collect()
     };
     let (short, untold) = (of(Fit::Short), of(Fit::Unknown));

@@ -312,10 +312,7 @@ fn replace_undo(actions: &mut [PlannedAction], undo: Vec<Action>) {
     for action in actions.iter_mut() {
         action.undo.clear();
     }
-    if let Some(first) = actions
-        .iter_mut()
-        .find(|a| !is_idle(&a.change))
-    {
+    if let Some(first) = actions.iter_mut().find(|a| !is_idle(&a.change)) {
         first.undo = undo;
     }
 }

@@ -9,6 +9,7 @@ mod install;
 mod service;
 mod shell;
 mod snapshot;
+mod static_pod;
 
 use std::collections::BTreeMap;
 

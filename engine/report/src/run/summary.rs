@@ -30,7 +30,11 @@ pub fn summary(tracker: &Tracker, now_ms: i64, style: Style, again: &str) -> Str
         out += &steps(tracker, plan, style);
     }
     for (text, table) in &tracker.tables {
-        out += &format!("{}\n{}", style.bold(escape(text)), indent(&escape(table), "  "));
+        out += &format!(
+            "{}\n{}",
+            style.bold(escape(text)),
+            indent(&escape(table), "  ")
+        );
     }
     let took = u64::try_from(now_ms.saturating_sub(tracker.started_ms)).unwrap_or(0);
     let took = format!("  ({})", duration(took));
