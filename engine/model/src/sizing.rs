@@ -151,7 +151,10 @@ pub fn rows(spec: &MemberSpec, facts: &HostFacts, size: SizeClass) -> Vec<Row> {
         ),
         row(
             "disk kind",
-            format!("{} or faster", named(wanted.medium)),
+            match wanted.medium {
+                Medium::Nvme => named(Medium::Nvme).to_owned(),
+                slower => format!("{} or faster", named(slower)),
+            },
             medium(facts.media.get(&spec.data_dir), wanted.medium),
         ),
         row(
