@@ -10,6 +10,7 @@ mod crash;
 mod faults;
 mod locks;
 mod plans;
+mod preflight;
 mod restore;
 mod rollback;
 mod rolling;
