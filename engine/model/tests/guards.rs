@@ -995,6 +995,14 @@ fn fits_size() {
         "violated",
         "SSD (sda), HDD (sdb), SSD or faster required",
     );
+}
+
+#[test]
+fn what_cannot_be_told_fits_no_size() {
+    let medium = Guard::FitsSize {
+        members: all(3),
+        size: SizeClass::Medium,
+    };
     // A hypervisor's disk that says that it spins says nothing; one that says that it does not was told so.
     let vague = |rotational| {
         large_enough(move |v| {
