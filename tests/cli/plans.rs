@@ -581,23 +581,11 @@ fn a_host_that_is_too_small_is_refused_with_a_table() {
         assert!(begins(row).is_some(), "{row}: {}", said.out);
     }
     let network = begins("e1 network 10.0 Gbit/s ");
-    assert!(network.is_some_and(|row| row.ends_with("UNKNOWN")), "{}", said.out);
     assert!(
-            row.is_some_and(|row| row.contains(required)),
-            "{what}: {}",
-            said.out
-        );
-        row.unwrap().to_owned()
-    };
-    for (what, required) in [
-        ("cores", " 16 "),
-        ("memory", " 64.0 GB "),
-        ("disk ", " 500.0 GB "),
-        ("disk kind", " NVMe "),
-    ] {
-        row(what, required);
-    }
-    assert!(row("network", " 10.0 Gbit/s ").ends_with("UNKNOWN"));
+        network.is_some_and(|row| row.ends_with("UNKNOWN")),
+        "{}",
+        said.out
+    );
     assert!(
         said.out.contains("--override too-small --reason TEXT"),
         "{}",
