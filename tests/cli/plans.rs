@@ -550,3 +550,55 @@ fn the_same_inputs_give_the_same_file() {
         without_digest(text("b.plan"))
     );
 }
+
+/// A host is compared with a size before any etcd is there: a table of what is required and found, exit code 3, and nothing is written.
+#[test]
+fn a_host_that_is_too_small_is_refused_with_a_table() {
+    let place = Place::new();
+    place.write(
+        "one.inv",
+        b"[etcd]\ne1 ansible_connection=local etcd_address=127.0.0.1 etcd_service_manager=process etcd_client_port=39979 etcd_peer_port=39980\n",
+    );
+    // Loopback has no speed, so that no machine fits.
+    let said = place.runbook(&[
+        "plan",
+        "preflight.etcdrb",
+        "-i",
+        "one.inv",
+        "-e",
+        "size=xlarge",
+    ]);
+    assert_eq!(said.code, 3, "{}{}", said.out, said.err);
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let rows: Vec<String> = said.out.lines().map(words).collect();
+    let begins = |text: &str| rows.iter().find(|row| row.starts_with(text));
+    for row in [
+        "e1 cores 16 ",
+        "e1 memory 64.0 GB ",
+        "e1 disk 500.0 GB ",
+        "e1 disk kind NVMe ",
+    ] {
+        assert!(begins(row).is_some(), "{row}: {}", said.out);
+    }
+    let network = begins("e1 network 10.0 Gbit/s ");
+    assert!(
+        network.is_some_and(|row| row.ends_with("UNKNOWN")),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out.contains("--override too-small --reason TEXT"),
+        "{}",
+        said.out
+    );
+    place
+        .runbook(&[
+            "plan",
+            "preflight.etcdrb",
+            "-i",
+            "one.inv",
+            "-e",
+            "size=huge",
+        ])
+        .refuses(10, &["huge", "small"]);
+}

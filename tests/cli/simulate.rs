@@ -38,6 +38,7 @@ const ARGUMENTS: &[(&str, &[&[&str]])] = &[
     ),
     ("recover-nospace.etcdrb", &[&["-e", "keep=1"]]),
     ("upgrade.etcdrb", &[&["-e", "to_version=3.5.16"]]),
+    ("preflight.etcdrb", &[&["-e", "size=small"]]),
 ];
 
 /// An edit that makes a shipped runbook unsafe, and the code by which `check` refuses it. What `check` lets pass stands in tests of its own.

@@ -1,6 +1,6 @@
 //! Guards: what each takes and says.
 
-use super::args::{BOOL, BYTES, DURATION, INT, PATH, SHA256, VERSION, at, maybe};
+use super::args::{BOOL, BYTES, DURATION, INT, PATH, SHA256, TEXT, VERSION, at, maybe};
 use super::{Argument, ArgumentType};
 
 /// A guard of the language: one for one with `runbook_model::guard::Guard`.
@@ -66,6 +66,12 @@ pub enum GuardName {
     Upgradable,
     /// `writable(members)`: the run writes a key, reads it back everywhere, deletes it
     Writable,
+    /// `fits-size(members, size)`
+    FitsSize,
+    /// `fsync-within(members, duration)`
+    FsyncWithin,
+    /// `revision-bumps(members, watchers, bump)`
+    RevisionBumps,
 }
 
 /// A guard's row.
@@ -116,6 +122,23 @@ const REMOVAL: &[Argument] = &[
 ];
 
 const TO_VERSION: &[Argument] = &[MEMBERS_ARG, at("version", VERSION, "a version, as 3.5.16")];
+const SIZE: &[Argument] = &[
+    MEMBERS_ARG,
+    at("size", TEXT, "`small`, `medium`, `large` or `xlarge`"),
+];
+const FSYNC: &[Argument] = &[
+    MEMBERS_ARG,
+    at("within", DURATION, "longest that 99 of 100 writes may take"),
+];
+const BUMPS: &[Argument] = &[
+    MEMBERS_ARG,
+    at(
+        "watchers",
+        ArgumentType::Target,
+        "hosts whose API servers watch the cluster; may be none",
+    ),
+    at("bump", INT, "revisions to jump ahead"),
+];
 const CHOICE: &[Argument] = &[at("value", BOOL, "a parameter, or an expression of them")];
 
 const fn row(
@@ -345,6 +368,27 @@ pub static GUARDS: &[GuardRow] = &[
         MEMBERS,
         "a key written through one member reads back through every other, and is deleted again",
         "ensure writable(members) within 30s",
+    ),
+    row(
+        GuardName::FitsSize,
+        "fits-size",
+        SIZE,
+        "every host has the cores, memory, disk and network of a cluster of this size; what cannot be told does not fit",
+        "require fits-size(members, \"small\")",
+    ),
+    row(
+        GuardName::FsyncWithin,
+        "fsync-within",
+        FSYNC,
+        "of the writes that `measure-disk` timed in this run, 99 of 100 were on the disk this soon, on every host",
+        "require fsync-within(members, 10ms)",
+    ),
+    row(
+        GuardName::RevisionBumps,
+        "revision-bumps",
+        BUMPS,
+        "every host's tool restores with a bumped revision, so that watchers notice; or nobody watches",
+        "require revision-bumps(members, members, bump)",
     ),
 ];
 

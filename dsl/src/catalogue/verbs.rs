@@ -26,6 +26,8 @@ pub enum Verb {
     Configure,
     /// `service NAME running|stopped|restarted`
     Service,
+    /// `measure-disk`
+    MeasureDisk,
     /// `trial-restore PATH`
     TrialRestore,
     /// `archive data-dir`
@@ -279,6 +281,15 @@ pub static VERBS: &[VerbRow] = &[
         undo: Some("the service goes back to the state and enablement it was found in"),
         doc: "a service is running, or stopped, or was restarted by this run",
         example: "service etcd running enabled",
+    },
+    VerbRow {
+        verb: Verb::MeasureDisk,
+        name: "measure-disk",
+        arguments: &[],
+        effects: &[Effect::Reads],
+        undo: Some("nothing to undo: the file has no name any more before the first write"),
+        doc: "small writes as etcd's log makes them are timed on the file system of the member's data dir, each brought to the disk; `fsync-within` judges them",
+        example: "measure-disk",
     },
     VerbRow {
         verb: Verb::TrialRestore,

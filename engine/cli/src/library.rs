@@ -26,6 +26,7 @@ pub const RUNBOOKS: &[Shipped] = shipped![
     "deploy.etcdrb",
     "maintain.etcdrb",
     "member-update.etcdrb",
+    "preflight.etcdrb",
     "recover-majority.etcdrb",
     "recover-nospace.etcdrb",
     "replace.etcdrb",

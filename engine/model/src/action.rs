@@ -116,8 +116,26 @@ pub enum Action {
         /// Seconds to wait for it to get there; zero: it is told to, and not waited for.
         wait_s: u64,
     },
+    /// A static pod runs, or does not: its manifest stands where the kubelet reads it, or is kept where it does not.
+    StaticPod {
+        /// The pod's name, which is its process's as well.
+        name: String,
+        /// Absolute path of the manifest where the kubelet reads it.
+        manifest: String,
+        /// Directory that keeps it meanwhile, on the same file system.
+        aside: String,
+        /// Running or stopped.
+        state: ServiceState,
+        /// Seconds to wait for it to get there.
+        wait_s: u64,
+    },
     /// systemd reads its unit files again.
     DaemonReload,
+    /// Small writes are timed on the file system of a data dir, each brought to the disk; the run's state keeps the times.
+    MeasureDisk {
+        /// Data dir.
+        data_dir: String,
+    },
     /// A snapshot on the host restores into a scratch directory, which is then removed.
     TrialRestore {
         /// Tool to use: absolute path of etcdutl or etcdctl.

@@ -33,6 +33,15 @@ pub struct ProbeRequest {
     pub cluster: Option<String>,
     /// Distribution packages whose installed version is wanted.
     pub packages: Vec<String>,
+    /// Paths whose file system's disks are wanted (the nearest existing parent is taken).
+    #[serde(default)]
+    pub media: Vec<String>,
+    /// Addresses whose network interface is wanted.
+    #[serde(default)]
+    pub links: Vec<String>,
+    /// Run whose measurement of the disk is wanted.
+    #[serde(default)]
+    pub measured_by: Option<String>,
 }
 
 impl ProbeRequest {
@@ -56,6 +65,11 @@ impl ProbeRequest {
         add(&mut self.certificates, &other.certificates);
         add(&mut self.data_dirs, &other.data_dirs);
         add(&mut self.packages, &other.packages);
+        add(&mut self.media, &other.media);
+        add(&mut self.links, &other.links);
+        if self.measured_by.is_none() {
+            self.measured_by.clone_from(&other.measured_by);
+        }
         if self.cluster.is_none() {
             self.cluster.clone_from(&other.cluster);
         }
@@ -130,6 +144,68 @@ pub struct HostFacts {
     pub lock: Option<LockFacts>,
     /// By package name: installed version, if installed.
     pub packages: BTreeMap<String, Option<String>>,
+    /// By the path asked: the block devices under its file system, those at the bottom of a stack; left out where there are none to be seen.
+    pub media: BTreeMap<String, Vec<BlockDevice>>,
+    /// By the address asked; left out where no interface is known to hold it.
+    pub links: BTreeMap<String, LinkFacts>,
+    /// What the run asked about measured.
+    pub fsync: Option<FsyncFacts>,
+}
+
+/// A block device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockDevice {
+    /// Kernel's name, as `nvme0n1`.
+    pub name: String,
+    /// Whether the kernel takes it for a spinning disk; none where it does not say.
+    pub rotational: Option<bool>,
+}
+
+/// A network interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkFacts {
+    /// Kernel's name, as `eth0`.
+    pub interface: String,
+    /// Megabits a second; none where it is virtual or down.
+    pub mbit: Option<u32>,
+}
+
+/// Timed writes, each of 2300 bytes and on the disk before the next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FsyncFacts {
+    /// Directory whose file system was written to.
+    pub dir: String,
+    /// Writes.
+    pub count: u32,
+    /// 99 of 100 took at most this, microseconds.
+    pub p99_us: u64,
+    /// The longest, microseconds.
+    pub max_us: u64,
+}
+
+impl FsyncFacts {
+    /// From the seconds that each write took; none without any.
+    pub fn of(dir: &str, seconds: &[f64]) -> Option<Self> {
+        let mut us: Vec<u64> = seconds
+            .iter()
+            .filter(|s| s.is_finite() && **s >= 0.0)
+            .map(|s| {
+                std::time::Duration::try_from_secs_f64(*s).map_or(u64::MAX, |d| {
+                    u64::try_from(d.as_micros()).unwrap_or(u64::MAX)
+                })
+            })
+            .collect();
+        us.sort_unstable();
+        let max_us = *us.last()?;
+        // The smallest that at least 99 of 100 do not exceed.
+        let rank = (us.len() * 99).div_ceil(100).max(1);
+        Some(Self {
+            dir: dir.to_owned(),
+            count: u32::try_from(us.len()).unwrap_or(u32::MAX),
+            p99_us: us[rank - 1],
+            max_us,
+        })
+    }
 }
 
 /// A binary of etcd's.

@@ -13,5 +13,6 @@ pub mod host;
 pub mod plan;
 pub mod quorum;
 pub mod saved;
+pub mod sizing;
 pub mod units;
 pub mod view;

@@ -9,6 +9,7 @@ use runbook_dsl::span::Node;
 use runbook_model::guard::{Guard, Verdict, evaluate};
 use runbook_model::host::HostName;
 use runbook_model::plan::PlannedGuard;
+use runbook_model::sizing::SizeClass;
 use runbook_model::view::View;
 
 use crate::error::{Fault, Outcome};
@@ -149,6 +150,28 @@ impl Arguments<'_> {
         }
     }
 
+    /// Unknown is no time at all: a guard never holds for want of a value.
+    fn milliseconds(&self, name: &str) -> Outcome<u64> {
+        match self.values.get(name) {
+            Some(Value::Duration(ms)) => Ok(*ms),
+            Some(Value::Unknown(_)) => Ok(0),
+            _ => Err(self.unfit(name, "a duration").into()),
+        }
+    }
+
+    fn size(&self) -> Outcome<SizeClass> {
+        let text = self.text("size").unwrap_or_default();
+        SizeClass::parse(&text).ok_or_else(|| {
+            Fault::Expression {
+                why: format!(
+                    "`{text}` is no size: write one of {}",
+                    SizeClass::ALL.map(SizeClass::as_str).join(", ")
+                ),
+            }
+            .into()
+        })
+    }
+
     fn words(&self, name: &str) -> Vec<String> {
         match self.values.get(name) {
             Some(Value::List(items)) => items.iter().filter_map(Value::text).collect(),
@@ -179,14 +202,7 @@ impl Arguments<'_> {
                 path: self.path(),
                 sha256: self.text("sha256"),
             },
-            GuardName::SnapshotFits => Guard::SnapshotFits {
-                members,
-                path: self.path(),
-            },
-            GuardName::RestoredFrom => Guard::RestoredFrom {
-                members,
-                path: self.path(),
-            },
+            GuardName::SnapshotFits | GuardName::RestoredFrom => self.of_snapshot(name, members),
             GuardName::ToolsPresent => Guard::ToolsPresent {
                 members,
                 tools: self.words("tools"),
@@ -194,10 +210,6 @@ impl Arguments<'_> {
             GuardName::RevisionAtLeast => Guard::RevisionAtLeast {
                 members,
                 revision: self.int("revision")?,
-            },
-            GuardName::CertsValid => Guard::CertsValid {
-                members,
-                within_s: self.seconds("within")?,
             },
             GuardName::QuorumLost => Guard::QuorumLost { members },
             GuardName::ClusterHealthy => Guard::ClusterHealthy { members },
@@ -233,6 +245,43 @@ impl Arguments<'_> {
             },
             GuardName::InventoryMatches => Guard::InventoryMatches { members },
             GuardName::Writable => Guard::Writable { members },
+            GuardName::CertsValid
+            | GuardName::FitsSize
+            | GuardName::FsyncWithin
+            | GuardName::RevisionBumps => self.of_hosts(name, members)?,
+        })
+    }
+
+    /// Guards about members and a snapshot.
+    fn of_snapshot(&self, name: GuardName, members: Vec<HostName>) -> Guard {
+        let path = self.path();
+        match name {
+            GuardName::SnapshotFits => Guard::SnapshotFits { members, path },
+            _ => Guard::RestoredFrom { members, path },
+        }
+    }
+
+    /// Guards about what the members' hosts are and have.
+    fn of_hosts(&self, name: GuardName, members: Vec<HostName>) -> Outcome<Guard> {
+        Ok(match name {
+            GuardName::CertsValid => Guard::CertsValid {
+                members,
+                within_s: self.seconds("within")?,
+            },
+            GuardName::FitsSize => Guard::FitsSize {
+                members,
+                size: self.size()?,
+            },
+            GuardName::FsyncWithin => Guard::FsyncWithin {
+                members,
+                limit_ms: self.milliseconds("within")?,
+                run: self.scope.run.to_owned(),
+            },
+            _ => Guard::RevisionBumps {
+                members,
+                watchers: self.hosts("watchers")?,
+                bump: self.int("bump")?,
+            },
         })
     }
 }

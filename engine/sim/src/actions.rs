@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runbook_model::action::{Action, Outcome};
+use runbook_model::action::{Action, Outcome, ServiceState};
 use runbook_model::facts::Tool;
 use runbook_model::host::HostName;
 use runbook_run::world::Order;
@@ -134,6 +134,16 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
         } => data::reinstate(host, data_dir, aside, failed),
         Action::RestoreDataDir { .. } => data::restore(host, run, action),
         Action::RehearseMember { dir, part } => data::rehearse(host, dir, part),
+        Action::StaticPod {
+            manifest,
+            aside,
+            state,
+            ..
+        } => move_manifest(host, manifest, aside, *state),
+        Action::MeasureDisk { .. } => {
+            host.measured.insert(run.to_owned());
+            Ok(false)
+        }
         Action::Shell {
             creates, read_only, ..
         } => Ok(shell(host, creates.as_deref(), *read_only)),
@@ -142,6 +152,24 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
         | Action::IssueCertificates { .. }
         | Action::ChangeCluster { .. }
         | Action::Service { .. } => Ok(false),
+    }
+}
+
+/// A static pod's manifest goes aside, or comes back; the kubelet follows at once.
+fn move_manifest(host: &mut Host, manifest: &str, aside: &str, state: ServiceState) -> Change {
+    let file = manifest.rsplit('/').next().unwrap_or_default();
+    let kept = format!("{aside}/{file}");
+    let (from, to) = match state {
+        ServiceState::Stopped => (manifest, kept.as_str()),
+        ServiceState::Running | ServiceState::Restarted => (kept.as_str(), manifest),
+    };
+    match host.files.remove(from) {
+        Some(found) => {
+            host.files.insert(to.to_owned(), found);
+            Ok(true)
+        }
+        None if state == ServiceState::Stopped || host.files.contains_key(to) => Ok(false),
+        None => Err(format!("there is no `{manifest}`, and no run keeps it")),
     }
 }
 

@@ -133,6 +133,9 @@ pub struct Host {
     pub data: BTreeMap<String, DataDir>,
     /// Locks by cluster.
     pub locks: BTreeMap<String, LockFacts>,
+    /// Microseconds that a small write takes until it is on the disk.
+    pub fsync_us: u64,
+    pub(crate) measured: BTreeSet<String>,
     pub(crate) receipts: BTreeMap<ReceiptKey, Kept>,
 }
 
@@ -154,6 +157,8 @@ impl Default for Host {
             services: BTreeMap::new(),
             data: BTreeMap::new(),
             locks: BTreeMap::new(),
+            fsync_us: 900,
+            measured: BTreeSet::new(),
             receipts: BTreeMap::new(),
         }
     }

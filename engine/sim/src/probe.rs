@@ -2,8 +2,8 @@
 
 use runbook_model::cluster::{Alarm, HashKv, MemberProbe, MemberQuery, MemberStatus, SilentCause};
 use runbook_model::facts::{
-    DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, HostFacts, Listener,
-    ProbeRequest, ServiceFacts,
+    BlockDevice, DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, FsyncFacts,
+    HostFacts, LinkFacts, Listener, ProbeRequest, ServiceFacts,
 };
 use runbook_model::host::{HostName, MemberSpec};
 
@@ -62,6 +62,7 @@ impl Model {
             let version = host.packages.get(package).cloned();
             facts.packages.insert(package.clone(), version);
         }
+        host.hardware(request, &mut facts);
         facts.etcd_processes = host.processes();
         facts.lock = request
             .cluster
@@ -184,6 +185,33 @@ impl Host {
                 command: "etcd".to_owned(),
                 pid: 100 + service.starts,
             })
+    }
+
+    /// Disks, network and what was measured.
+    fn hardware(&self, request: &ProbeRequest, facts: &mut HostFacts) {
+        for path in &request.media {
+            let flash = BlockDevice {
+                name: "nvme0n1".to_owned(),
+                rotational: Some(false),
+            };
+            facts.media.insert(path.clone(), vec![flash]);
+        }
+        for address in &request.links {
+            let link = LinkFacts {
+                interface: "eth0".to_owned(),
+                mbit: Some(10_000),
+            };
+            facts.links.insert(address.clone(), link);
+        }
+        let measured = request.measured_by.as_ref();
+        facts.fsync = measured
+            .filter(|run| self.measured.contains(*run))
+            .map(|_| FsyncFacts {
+                dir: "/var/lib".to_owned(),
+                count: 500,
+                p99_us: self.fsync_us,
+                max_us: 2 * self.fsync_us,
+            });
     }
 
     fn processes(&self) -> Vec<EtcdProcess> {

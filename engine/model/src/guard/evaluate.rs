@@ -3,9 +3,10 @@
 use super::members::{self, list};
 use super::membership;
 use super::needs::disk_path;
+use super::sizing;
 use super::versions;
 use super::{Guard, Verdict};
-use crate::facts::{HostFacts, ServiceFacts};
+use crate::facts::{HostFacts, ServiceFacts, Tool};
 use crate::host::{HostName, MemberSpec};
 use crate::units::bytes as size;
 use crate::view::View;
@@ -56,6 +57,15 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
         Guard::VersionRuns { members, version } => versions::all_run(members, version, view),
         Guard::SameVersion { members } => versions::same(members, view),
         Guard::Upgradable { members, version } => versions::upgradable(members, version, view),
+        Guard::FitsSize { members, size } => sizing::fits(members, *size, view),
+        Guard::FsyncWithin {
+            members, limit_ms, ..
+        } => sizing::fsync_within(members, *limit_ms, view),
+        Guard::RevisionBumps {
+            members,
+            watchers,
+            bump,
+        } => revision_bumps(members, watchers, *bump, view),
         Guard::Writable { .. } => match &view.written {
             None => unknown("nothing was written yet"),
             Some(Ok(seen)) => holds(seen),
@@ -137,7 +147,7 @@ fn each(
     settle(findings, all)
 }
 
-fn why_untold(host: &HostName, view: &View) -> String {
+pub(super) fn why_untold(host: &HostName, view: &View) -> String {
     match view.hosts.get(host) {
         Some(Err(error)) => error.to_string(),
         _ => format!("`{host}` was not asked"),
@@ -205,6 +215,39 @@ fn snapshot_fits(members: &[HostName], path: &str, view: &View) -> Verdict {
             _ => Finding::Fine,
         }
     })
+}
+
+fn revision_bumps(members: &[HostName], watchers: &[HostName], bump: i64, view: &View) -> Verdict {
+    if watchers.is_empty() {
+        return holds("the inventory has no API servers");
+    }
+    if bump <= 0 {
+        return violated_help(
+            format!(
+                "`bump` is {bump}: API servers that watched later revisions would get no events"
+            ),
+            "leave `bump` at its default",
+        );
+    }
+    let verdict = each(members, view, "can bump revisions", |spec, facts| {
+        let restores = |t: &&Tool| t.can_restore;
+        match facts.tools.iter().filter(restores).collect::<Vec<_>>()[..] {
+            [] => Finding::Bad(format!("`{}` has no tool that restores", spec.host)),
+            ref tools if tools.iter().any(|t| t.restore_bump) => Finding::Fine,
+            ref tools => Finding::Bad(format!(
+                "{} {} of `{}` cannot bump revisions",
+                tools[0].path, tools[0].version, spec.host
+            )),
+        }
+    });
+    match verdict {
+        Verdict::Violated { observed, .. } => violated_help(
+            observed,
+            "install etcdutl 3.5.10 or later (3.4.27 in 3.4) there; without a bump, what watched later revisions gets no error and \
+             no events until it lists again",
+        ),
+        other => other,
+    }
 }
 
 /// Major and minor of a version's text, zero where it has none.

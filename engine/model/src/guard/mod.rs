@@ -4,6 +4,7 @@ mod evaluate;
 mod members;
 mod membership;
 mod needs;
+mod sizing;
 mod versions;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ pub use membership::{all_asked, listed};
 pub use needs::{MEMBER_TIMEOUT_MS, member_probe, needs};
 
 use crate::host::HostName;
+use crate::sizing::SizeClass;
 
 /// A guard with its arguments resolved. Names and documentation stand in the language's catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,6 +197,31 @@ pub enum Guard {
         /// Members.
         members: Vec<HostName>,
     },
+    /// Every host has what a cluster of this size wants.
+    FitsSize {
+        /// Members.
+        members: Vec<HostName>,
+        /// The size.
+        size: SizeClass,
+    },
+    /// 99 of 100 writes that the run measured were on the disk this soon.
+    FsyncWithin {
+        /// Members.
+        members: Vec<HostName>,
+        /// Milliseconds.
+        limit_ms: u64,
+        /// The run that measures.
+        run: String,
+    },
+    /// Every host's tool restores with a bumped revision, or nobody watches.
+    RevisionBumps {
+        /// Members.
+        members: Vec<HostName>,
+        /// Hosts whose API servers watch.
+        watchers: Vec<HostName>,
+        /// Revisions.
+        bump: i64,
+    },
 }
 
 impl Guard {
@@ -250,6 +277,16 @@ impl Verdict {
             Verdict::Violated { observed, .. } => Verdict::Holds { observed },
             unknown @ Verdict::Unknown { .. } => unknown,
         }
+    }
+
+    /// The first line of the text: what follows it, if anything does, is a table.
+    pub fn headline(&self) -> &str {
+        self.text().lines().next().unwrap_or_default()
+    }
+
+    /// The lines below the first: a table of what was observed.
+    pub fn table(&self) -> Option<&str> {
+        self.text().split_once('\n').map(|(_, table)| table)
     }
 
     /// The observed values or the reason, whichever there is.

@@ -31,7 +31,17 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         Guard::AllStopped { members } | Guard::PortsFree { members } => {
             of_hosts_with(members, specs, running_probe)
         }
-        Guard::ToolsPresent { members, .. } => of_hosts_with(members, specs, tools_probe),
+        Guard::FitsSize { members, .. } => of_hosts_with(members, specs, hardware_probe),
+        Guard::FsyncWithin { members, run, .. } => {
+            of_hosts_with(members, specs, |spec| ProbeRequest {
+                measured_by: Some(run.clone()),
+                cluster: Some(spec.cluster.clone()),
+                ..ProbeRequest::default()
+            })
+        }
+        Guard::RevisionBumps { members, .. } | Guard::ToolsPresent { members, .. } => {
+            of_hosts_with(members, specs, tools_probe)
+        }
         Guard::DataDirEmpty { members } => of_hosts(members, specs),
         Guard::QuorumLost { members } => {
             let mut needs = of_hosts_with(members, specs, running_probe);
@@ -92,6 +102,17 @@ fn tools_probe(spec: &MemberSpec) -> ProbeRequest {
     ProbeRequest {
         tools: true,
         bin_dirs: spec.bin_dir.iter().cloned().collect(),
+        cluster: Some(spec.cluster.clone()),
+        ..ProbeRequest::default()
+    }
+}
+
+/// What a member's host is made of.
+fn hardware_probe(spec: &MemberSpec) -> ProbeRequest {
+    ProbeRequest {
+        disks: vec![spec.data_dir.clone()],
+        media: vec![spec.data_dir.clone()],
+        links: vec![spec.address.clone()],
         cluster: Some(spec.cluster.clone()),
         ..ProbeRequest::default()
     }

@@ -221,7 +221,7 @@ impl<'a> Builder<'a> {
         Ok(done.then(|| {
             planned
                 .iter()
-                .map(|g| g.verdict.text())
+                .map(|g| g.verdict.headline())
                 .collect::<Vec<_>>()
                 .join("; ")
         }))
@@ -305,6 +305,6 @@ fn first_against(planned: &[PlannedGuard]) -> Option<String> {
             Verdict::Unknown { .. } => "cannot be told",
             _ => "does not hold",
         };
-        format!("`{}` {what}: {}", g.text, g.verdict.text())
+        format!("`{}` {what}: {}", g.text, g.verdict.headline())
     })
 }

@@ -381,6 +381,12 @@ fn apply_to_files(facts: &mut HostFacts, action: &Action) {
                 facts.services.entry(unit.to_owned()).or_default().exists = true;
             }
         }
+        Action::StaticPod {
+            manifest,
+            aside,
+            state,
+            ..
+        } => move_manifest(facts, manifest, aside, *state),
         Action::RemoveUpload { path }
         | Action::RemoveCreated {
             path,
@@ -395,6 +401,24 @@ fn apply_to_files(facts: &mut HostFacts, action: &Action) {
             facts.dirs.insert(path.clone(), DirFacts::default());
         }
         _ => {}
+    }
+}
+
+/// A static pod's manifest goes aside, or comes back.
+fn move_manifest(facts: &mut HostFacts, manifest: &str, aside: &str, state: ServiceState) {
+    let stopped = state == ServiceState::Stopped;
+    let kind = if stopped {
+        FileKind::Absent
+    } else {
+        FileKind::File
+    };
+    facts.files.entry(manifest.to_owned()).or_default().kind = kind;
+    if let Some((above, kept)) = aside.rsplit_once('/') {
+        let entries = &mut facts.dirs.entry(above.to_owned()).or_default().entries;
+        entries.retain(|entry| entry != kept);
+        if stopped {
+            entries.push(kept.to_owned());
+        }
     }
 }
 

@@ -79,6 +79,20 @@ pub(super) fn trial(site: &Site<'_>) -> Outcome<Work> {
     .into())
 }
 
+pub(super) fn measure(site: &Site<'_>) -> Outcome<Work> {
+    let spec = site.call.member()?;
+    paths::absolute(&spec.data_dir)?;
+    Ok(vec![Draft {
+        summary: format!("time small writes on the file system of {}", spec.data_dir),
+        action: Action::MeasureDisk {
+            data_dir: spec.data_dir.clone(),
+        },
+        change: Change::Reads,
+        undo: Vec::new(),
+    }]
+    .into())
+}
+
 pub(super) fn archive(site: &Site<'_>) -> Outcome<Work> {
     let spec = site.call.member()?;
     paths::replaceable(&spec.data_dir)?;

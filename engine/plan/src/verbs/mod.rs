@@ -9,6 +9,7 @@ mod install;
 mod service;
 mod shell;
 mod snapshot;
+mod static_pod;
 
 use std::collections::BTreeMap;
 
@@ -56,6 +57,7 @@ pub(crate) fn row(verb: Verb) -> Row {
         Verb::InstallCertificates => (certificates::needs, certificates::install, true),
         Verb::Configure => (configure::needs, configure::work, true),
         Verb::Service => (service::needs, service::work, false),
+        Verb::MeasureDisk => (nothing, data::measure, true),
         Verb::TrialRestore => (data::needs, data::trial, true),
         Verb::Archive => (data::needs, data::archive, true),
         Verb::Restore => (data::needs, data::restore, true),

@@ -6,7 +6,7 @@ use runbook_model::facts::{ProbeRequest, ServiceFacts, ServiceQuery};
 use runbook_model::host::{MemberSpec, ServiceManager};
 use runbook_model::plan::Change;
 
-use super::{Call, Draft, Site, Work, already, changes};
+use super::{Call, Draft, Site, Work, already, changes, static_pod};
 use crate::error::{Fault, Outcome, shown};
 use crate::member;
 
@@ -59,6 +59,10 @@ fn unit<'a>(call: &Call<'a>) -> Outcome<Unit<'a>> {
 pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
     let unit = unit(call)?;
     let member = unit.member;
+    let pod = match member {
+        Some(_) => ProbeRequest::default(),
+        None => static_pod::needs(&unit.name),
+    };
     let run_dir = member
         .filter(|m| m.manager == ServiceManager::Process)
         .map(MemberSpec::run_dir);
@@ -71,20 +75,17 @@ pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
         // A plain process is started by its binary.
         tools: member.is_some_and(|m| m.manager == ServiceManager::Process),
         bin_dirs: member.and_then(|m| m.bin_dir.clone()).into_iter().collect(),
-        ..ProbeRequest::default()
+        ..pod
     })
 }
 
 pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
     let call = &site.call;
     let unit = unit(call)?;
-    let state = match call.known("state")?.as_str() {
-        "stopped" => ServiceState::Stopped,
-        // Nothing has changed that a restart would bring.
-        "restarted" if call.text("if")?.is_some() && !site.changed => ServiceState::Running,
-        "restarted" => ServiceState::Restarted,
-        _ => ServiceState::Running,
-    };
+    let (state, wait_s) = (wanted(site)?, wait_s(site));
+    if let (None, Some(found)) = (unit.member, static_pod::find(site, &unit.name)) {
+        return static_pod::work(site, &unit.name, &found, state, wait_s);
+    }
     let process = unit
         .member
         .filter(|m| m.manager == ServiceManager::Process)
@@ -96,7 +97,6 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
     // A plain process has nobody who would start it at boot.
     let enabled = call.text("enabled")?.map(|word| word == "enabled");
     let enabled = enabled.filter(|_| process.is_none());
-    let wait_s = (site.timeout_ms / 1000).clamp(*WAIT_S.start(), *WAIT_S.end());
     let to = |state, enabled| Action::Service {
         unit: unit.name.clone(),
         manager: unit.manager,
@@ -139,6 +139,22 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
         undo,
     }]
     .into())
+}
+
+/// The state that is wanted, `if changed` settled.
+fn wanted(site: &Site<'_>) -> Outcome<ServiceState> {
+    let call = &site.call;
+    Ok(match call.known("state")?.as_str() {
+        "stopped" => ServiceState::Stopped,
+        // Nothing has changed that a restart would bring.
+        "restarted" if call.text("if")?.is_some() && !site.changed => ServiceState::Running,
+        "restarted" => ServiceState::Restarted,
+        _ => ServiceState::Running,
+    })
+}
+
+fn wait_s(site: &Site<'_>) -> u64 {
+    (site.timeout_ms / 1000).clamp(*WAIT_S.start(), *WAIT_S.end())
 }
 
 fn shown_state(found: &ServiceFacts) -> &str {

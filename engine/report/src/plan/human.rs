@@ -11,6 +11,9 @@ use super::{hosts, quorum_words, sign};
 use crate::style::Style;
 use crate::text::{escape, indent, pad, wrap};
 
+/// The planner's words for what only the run can tell.
+const LATER: &str = "decided in the run";
+
 /// The whole plan; with `diff`, files that change are shown as unified diffs.
 pub fn human(plan: &Plan, style: Style, diff: bool) -> String {
     let mut out = head(plan, style);
@@ -99,9 +102,10 @@ fn guard(guard: &PlannedGuard, style: Style, depth: &str) -> String {
         (None, true) => ("warn", String::new()),
         (None, false) => ("require", String::new()),
     };
+    // What comes true in the run alone is no finding of the plan.
+    let later = guard.within_ms.is_some() || guard.verdict.text() == LATER;
     let mark = match &guard.verdict {
-        // What comes true in the run alone is no finding of the plan.
-        _ if guard.within_ms.is_some() => style.dim("later     "),
+        _ if later => style.dim("later     "),
         Verdict::Holds { .. } => style.good("ok        "),
         Verdict::Violated { .. } if guard.warn_only => style.warn("warns     "),
         Verdict::Violated { .. } if guard.overridden.is_some() => style.warn("OVERRIDDEN"),
@@ -109,7 +113,7 @@ fn guard(guard: &PlannedGuard, style: Style, depth: &str) -> String {
         Verdict::Unknown { .. } => style.bad("UNKNOWN   "),
     };
     let under = format!("{depth}           ");
-    let seen = escape(guard.verdict.text()).replace('\n', " ");
+    let seen = escape(guard.verdict.headline());
     let mut out = wrap(
         &format!(
             "{depth}{mark} {word} {}{within}: {}",
@@ -120,7 +124,10 @@ fn guard(guard: &PlannedGuard, style: Style, depth: &str) -> String {
         &under,
     );
     out.push('\n');
-    if stops(guard) && guard.within_ms.is_none() {
+    if let Some(table) = guard.verdict.table() {
+        out += &indent(&escape(table), &under);
+    }
+    if stops(guard) && !later {
         if let Some(text) = &guard.otherwise {
             let text = format!("{under}{}", escape(text).replace('\n', " "));
             out += &(wrap(&text, style.width, &under) + "\n");

@@ -87,7 +87,7 @@ pub(super) fn planned(plan: &Plan) -> Vec<GuardRow> {
 
 fn row(placed: &Placed<'_>) -> GuardRow {
     let guard = placed.guard;
-    let (predicted, observed) = prediction(guard.verdict.text());
+    let (predicted, observed) = prediction(guard.verdict.headline());
     // The planner's words for what it cannot foretell: the verdict says it already.
     let observed = if observed == LATER { "" } else { observed };
     let at_start = placed.step.is_none() && placed.before;

@@ -94,7 +94,7 @@ fn judgement(plan: &Plan) -> Judgement {
                 what: guard.text.clone(),
                 seen: match &guard.verdict {
                     Verdict::Unknown { why } => format!("cannot be told: {why}"),
-                    verdict => verdict.text().to_owned(),
+                    verdict => verdict.headline().to_owned(),
                 },
                 help: guards::help(guard),
             })

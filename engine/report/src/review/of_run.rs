@@ -190,7 +190,7 @@ fn checked(
         tone,
         word: word.to_owned(),
         predicted: false,
-        observed: verdict.text().to_owned(),
+        observed: verdict.headline().to_owned(),
         notes: overridden
             .iter()
             .map(|reason| format!("because: {reason}"))

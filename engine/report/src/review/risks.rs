@@ -42,7 +42,7 @@ fn overridden(plan: &Plan) -> Vec<Risk> {
             guard.overridden.as_ref().map(|reason| Risk {
                 tone: Tone::Bad,
                 title: format!("Overridden: {}", guard.text),
-                text: format!("{}; because: {reason}", guard.verdict.text()),
+                text: format!("{}; because: {reason}", guard.verdict.headline()),
             })
         })
         .collect()

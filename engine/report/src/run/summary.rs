@@ -29,6 +29,13 @@ pub fn summary(tracker: &Tracker, now_ms: i64, style: Style, again: &str) -> Str
         out += &guard(tracker, plan, style);
         out += &steps(tracker, plan, style);
     }
+    for (text, table) in &tracker.tables {
+        out += &format!(
+            "{}\n{}",
+            style.bold(escape(text)),
+            indent(&escape(table), "  ")
+        );
+    }
     let took = u64::try_from(now_ms.saturating_sub(tracker.started_ms)).unwrap_or(0);
     let took = format!("  ({})", duration(took));
     let headline = format!("{} {}", escape(&plan.runbook), run_end(end));
@@ -104,7 +111,7 @@ fn guard(tracker: &Tracker, plan: &Plan, style: Style) -> String {
         plan,
         planned.map(|g| g.place),
         &format!("guard `{}` {word}", escape(text)),
-        &escape(verdict.text()),
+        &escape(verdict.headline()),
         planned
             .and_then(|g| g.otherwise.clone())
             .or(help)

@@ -22,6 +22,8 @@ pub struct Tracker {
     pub quorum: Option<Quorum>,
     /// The last guard that said no and was not overridden: its step, text and verdict.
     pub refused_by: Option<(Option<usize>, String, Verdict)>,
+    /// Tables of what guards observed, by the guard's text, in the order of the run; the last of each.
+    pub tables: Vec<(String, String)>,
     /// Undo goes on.
     pub rolling_back: bool,
     /// The point of no return was passed.
@@ -81,6 +83,10 @@ impl Tracker {
                 overridden,
                 ..
             } => {
+                if let Some(table) = verdict.table() {
+                    self.tables.retain(|(known, _)| known != text);
+                    self.tables.push((text.clone(), table.to_owned()));
+                }
                 let stops = !verdict.holds() && overridden.is_none();
                 self.guard_checked(*step, text, stops.then_some(verdict));
             }

@@ -50,7 +50,7 @@ pub(super) fn without(
 fn refusal(guard: &PlannedGuard, verdict: &Verdict) -> String {
     let not = if guard.negated { "not " } else { "" };
     let text = guard.text.strip_prefix(not).unwrap_or(&guard.text);
-    let mut reason = format!("`{not}{text}`: {}", verdict.text());
+    let mut reason = format!("`{not}{text}`: {}", verdict.headline());
     if let Some(otherwise) = &guard.otherwise {
         reason.push_str(". ");
         reason.push_str(otherwise);

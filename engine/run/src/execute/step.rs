@@ -68,6 +68,12 @@ impl<W: World> Run<W> {
             if self.stop_wanted()? && !(over && step.ensures.is_empty()) {
                 return Ok(Some(Failure::Interrupted));
             }
+            if step.work.is_empty()
+                && !ensured
+                && let Some(failure) = self.judge(step).await?
+            {
+                return Ok(Some(failure));
+            }
             if (due && rolling) || (over && (due || !ensured)) {
                 for guard in &step.ensures {
                     if let Some(failure) = self.ensure(Some(step.number), guard).await? {
@@ -90,6 +96,19 @@ impl<W: World> Run<W> {
             if failure.is_some() {
                 return Ok(failure);
             }
+        }
+    }
+
+    /// A step without verbs only judges: its guards are asked once, where no work would ask them.
+    async fn judge(&mut self, step: &PlanStep) -> Result<Option<Failure>, RunError> {
+        let guards = self.step_guards(step);
+        if guards.is_empty() {
+            return Ok(None);
+        }
+        let guards: Vec<_> = guards.iter().collect();
+        match self.look(&guards, Needs::default()).await? {
+            Some(view) => self.check(Some(step.number), &guards, &[], &view),
+            None => Ok(Some(Failure::Interrupted)),
         }
     }
 

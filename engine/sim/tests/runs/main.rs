@@ -12,6 +12,7 @@ mod faults;
 mod locks;
 mod members;
 mod plans;
+mod preflight;
 mod rehearse;
 mod restore;
 mod rollback;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use runbook_model::facts::{
-    DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, HostFacts, Listener,
-    LockFacts, ProbeRequest, ServiceFacts, Tool,
+    BlockDevice, DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, FsyncFacts,
+    HostFacts, LinkFacts, Listener, LockFacts, ProbeRequest, ServiceFacts, Tool,
 };
 use sha2::{Digest, Sha256};
 
@@ -88,6 +88,9 @@ impl<'a> ProbeAnswers<'a> {
             }
             "used" | "data-dir" | "origin" | "aside" => self.data_dir(frame),
             "disks" => self.disks(&frame.text()),
+            "media" => self.media(frame),
+            "card" => self.card(frame),
+            "fsync" => self.facts.fsync = fsync(&frame.text()),
             "ss" => self.ports(ss_listeners(&frame.text())),
             "proc-net" => self.ports(proc_listeners(&frame.text())),
             "units" => self.units(&frame.text()),
@@ -364,6 +367,37 @@ impl<'a> ProbeAnswers<'a> {
         }
     }
 
+    fn media(&mut self, frame: &Frame) {
+        let Some(asked) = frame.number(0).and_then(|at| self.request.media.get(at)) else {
+            return;
+        };
+        let device = |line: &str| {
+            let mut words = line.split(' ');
+            let name = words.next().filter(|n| !n.is_empty())?.to_owned();
+            let rotational = match words.next() {
+                Some("1") => Some(true),
+                Some("0") => Some(false),
+                _ => None,
+            };
+            Some(BlockDevice { name, rotational })
+        };
+        let devices = frame.text().lines().filter_map(device).collect();
+        self.facts.media.insert(asked.clone(), devices);
+    }
+
+    fn card(&mut self, frame: &Frame) {
+        let Some(asked) = frame.number(0).and_then(|at| self.request.links.get(at)) else {
+            return;
+        };
+        let text = frame.text();
+        let mut words = text.split_whitespace();
+        let interface = words.next().unwrap_or_default().to_owned();
+        // The kernel says -1 of one that is down.
+        let mbit = words.next().and_then(|speed| speed.parse().ok());
+        let link = LinkFacts { interface, mbit };
+        self.facts.links.insert(asked.clone(), link);
+    }
+
     fn ports(&mut self, listeners: Vec<(u16, Listener)>) {
         for (port, listener) in listeners {
             if self.request.ports.contains(&port) {
@@ -477,6 +511,13 @@ impl<'a> ProbeAnswers<'a> {
             .etcd_processes
             .push(EtcdProcess { pid, data_dir });
     }
+}
+
+/// The directory on the first line, then the seconds of one write a line.
+fn fsync(text: &str) -> Option<FsyncFacts> {
+    let (dir, times) = text.split_once('\n')?;
+    let seconds: Vec<f64> = times.lines().filter_map(|t| t.parse().ok()).collect();
+    FsyncFacts::of(dir, &seconds)
 }
 
 /// `--data-dir=X`, or `--data-dir` and `X` on the next line.

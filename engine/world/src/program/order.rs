@@ -17,6 +17,8 @@ const SYSTEM: &str = include_str!("sh/system.sh");
 const SERVICE: &str = include_str!("sh/service.sh");
 const DATA_DIR: &str = include_str!("sh/data_dir.sh");
 const REHEARSE: &str = include_str!("sh/rehearse.sh");
+const STATIC_POD: &str = include_str!("sh/static_pod.sh");
+const MEASURE: &str = include_str!("sh/measure.sh");
 const SHELL: &str = include_str!("sh/shell.sh");
 const UPLOAD: &str = include_str!("sh/upload.sh");
 const RUNNING: &str = include_str!("sh/running.sh");
@@ -218,6 +220,10 @@ fn compile(action: &Action) -> Result<(Vec<&'static str>, String), BadValue> {
         Action::RehearseMember { dir, part } => {
             (vec![FILES, DATA_DIR, REHEARSE], rehearse(dir, part)?)
         }
+        Action::StaticPod { .. } => (vec![STATIC_POD], static_pod(action)?),
+        Action::MeasureDisk { data_dir } => {
+            (vec![MEASURE], call("measure_disk", [path(data_dir)?])?)
+        }
         Action::Shell {
             script,
             env,
@@ -369,6 +375,27 @@ fn service(
                 words([unit, state, &wait, &binary, &config, &run_dir])?
             ))
         }
+    }
+}
+
+fn static_pod(action: &Action) -> Result<String, BadValue> {
+    match action {
+        Action::StaticPod {
+            name: pod,
+            manifest,
+            aside,
+            state,
+            wait_s,
+        } => {
+            let function = match state {
+                ServiceState::Stopped => "pod_stopped",
+                ServiceState::Running | ServiceState::Restarted => "pod_running",
+            };
+            let (pod, wait) = (name("pod", pod)?.to_owned(), (*wait_s).max(1).to_string());
+            call(function, [pod, path(manifest)?, path(aside)?, wait])
+        }
+        // INVARIANT: `compile` calls this with this one only.
+        _ => unreachable!("not a static pod"),
     }
 }
 

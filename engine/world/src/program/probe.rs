@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use runbook_model::facts::{ProbeRequest, ServiceQuery};
 use runbook_model::host::ServiceManager;
 
-use super::names::{name, path};
+use super::names::{component, name, path};
 use super::{Context, Known, PRELUDE, whole};
 use crate::quote::{NulByte, word, words};
 
@@ -62,6 +62,15 @@ pub fn probe(
     indexed(&mut calls, "certificate", &request.certificates)?;
     indexed(&mut calls, "data_dir", &request.data_dirs)?;
     call(&mut calls, "disks", &usable(&request.disks))?;
+    indexed(&mut calls, "media", &request.media)?;
+    for (at, address) in request.links.iter().enumerate() {
+        if name("address", address).is_ok() {
+            calls.push_str(&format!("card {at} {}\n", word(address)?));
+        }
+    }
+    if let Some(run) = &request.measured_by {
+        calls.push_str(&format!("measured {}\n", word(&component(run))?));
+    }
     if !request.ports.is_empty() {
         calls.push_str("listeners\n");
     }

@@ -90,6 +90,68 @@ disks() {
   df -B1 --output=avail,size,target -- "$@"
 }
 
+# media INDEX PATH: the disks under a path's file system. One that has no device of its own (tmpfs, btrfs, overlay) tells none.
+media() {
+  path=$2
+  while [ -n "$path" ] && [ ! -e "$path" ]; do path=${path%/*}; done
+  number=$(stat -L -c %d -- "${path:-/}") || return 0
+  frame media "$1"
+  disk_below "/sys/dev/block/$((number / 256 % 4096)):$((number % 256 + number / 1048576 * 256))"
+}
+
+# disk_below DEVICE: its name and whether it spins; of a stack (LVM, RAID, dm-crypt) those at the bottom.
+disk_below() {
+  [ -e "$1" ] || return 0
+  device=$(readlink -f -- "$1")
+  # What a partition is a part of.
+  [ ! -e "$device/partition" ] || device=${device%/*}
+  set -- "$device"/slaves/*
+  if [ -e "$1" ]; then
+    for below; do disk_below "$below"; done
+    return 0
+  fi
+  spins=
+  [ ! -r "$device/queue/rotational" ] || read -r spins <"$device/queue/rotational"
+  printf '%s %s\n' "${device##*/}" "$spins"
+}
+
+# card INDEX ADDRESS: the interface that holds an address or a name's first address, and its speed where it is real.
+card() {
+  command -v ip >/dev/null || return 0
+  index=$1 address=$2
+  case $address in
+    *:*) ;;
+    *[!0-9.]*)
+      address=$(getent ahosts "$address" 2>/dev/null | head -n 1)
+      address=${address%% *}
+      ;;
+  esac
+  [ -n "$address" ] || return 0
+  # shellcheck disable=SC2046 # Numbers and names of the kernel's.
+  set -- $(ip -o addr show to "$address" 2>/dev/null | head -n 1)
+  [ -n "$2" ] || return 0
+  name=$2 looks=4
+  set -- "/sys/class/net/$name"
+  # A VLAN or a bridge is as fast as the card below it.
+  while [ "$looks" -gt 0 ] && [ ! -e "$1/device" ] && [ ! -d "$1/bonding" ]; do
+    looks=$((looks - 1))
+    set -- "$1"/lower_*
+    [ -e "$1" ] || break
+  done
+  speed=
+  if [ -e "$1/device" ] || [ -d "$1/bonding" ]; then speed=$(cat "$1/speed" 2>/dev/null); fi
+  frame card "$index"
+  printf '%s %s\n' "$name" "$speed"
+}
+
+# measured RUN: what `measure-disk` of this run left in the host's state.
+measured() {
+  state
+  [ -f "$S/runs/$1/fsync" ] && [ -r "$S/runs/$1/fsync" ] || return 0
+  frame fsync
+  head -c 65536 -- "$S/runs/$1/fsync"
+}
+
 listeners() {
   if command -v ss >/dev/null; then
     frame ss
