@@ -148,7 +148,7 @@ impl Default for Host {
             boot: 1,
             latency_ms: 1,
             clock_offset_ms: 0,
-            disk_free: 10 << 30,
+            disk_free: 40 << 30,
             files: BTreeMap::new(),
             dirs: BTreeMap::new(),
             users: BTreeSet::new(),

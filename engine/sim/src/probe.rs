@@ -39,7 +39,7 @@ impl Model {
         for path in &request.disks {
             let disk = DiskFacts {
                 available: host.disk_free,
-                total: 20 << 30,
+                total: 64 << 30,
                 mount: "/".to_owned(),
             };
             facts.disks.insert(path.clone(), disk);

@@ -114,7 +114,7 @@ fn begin(prepared: &Prepared<'_>, ground: &Ground, model: &Model) -> Result<Plan
         return Ok(plan);
     }
     let mut guards = plan.requires.iter().filter(|g| refusing.contains(&g.text));
-    let first = guards.next().map_or("", |g| g.verdict.text());
+    let first = guards.next().map_or("", |g| g.verdict.headline());
     Err(format!("refused by {}: {first}", refusing.join(", ")))
 }
 
