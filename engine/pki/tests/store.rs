@@ -35,6 +35,8 @@ fn wanted<'a>(dir: &'a Path, members: &'a [CertificateRequest]) -> Wanted<'a> {
         cluster: "blue",
         members,
         days: 365,
+        renew_s: None,
+        aside: None,
     }
 }
 

@@ -199,6 +199,7 @@ impl Arguments<'_> {
                 members,
                 within_s: self.seconds("within")?,
             },
+            GuardName::CertificatesServed => Guard::CertificatesServed { members },
             GuardName::QuorumLost => Guard::QuorumLost { members },
             GuardName::ClusterHealthy => Guard::ClusterHealthy { members },
             GuardName::SameHash => Guard::SameHash { members },
