@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::scope::Scope;
-use super::{membership, obligations, unused};
+use super::{authority, membership, obligations, unused};
 use crate::checked::{CheckedRunbook, OnFailure, SourceText};
 use crate::codes::Severity;
 use crate::diagnostic::{Diagnostic, bind};
@@ -57,6 +57,7 @@ pub fn check(
     checker.counts(&runbook);
     obligations::check(&runbook, &mut checker.problems);
     membership::check(&runbook, &mut checker.problems);
+    authority::check(&runbook, &mut checker.problems);
     let Checker {
         problems, sources, ..
     } = checker;

@@ -30,6 +30,8 @@ pub const RUNBOOKS: &[Shipped] = shipped![
     "recover-nospace.etcdrb",
     "replace.etcdrb",
     "restore.etcdrb",
+    "rotate-authority.etcdrb",
+    "rotate-certs.etcdrb",
     "scale-down.etcdrb",
     "scale-up.etcdrb",
     "set-quota.etcdrb",

@@ -5,8 +5,6 @@
 //! - switched: `ca.crt` holds new and old, `ca.key` is the new one's;
 //! - dropped: `ca.crt` holds the new one.
 
-use std::path::PathBuf;
-
 use runbook_model::action::Rotation;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -191,12 +189,5 @@ impl Standing {
         both.filter(|(i, (_, info))| *i == self.at || !is_ours(info))
             .map(|(_, (block, _))| block.as_str())
             .collect()
-    }
-}
-
-impl Layout {
-    /// The key of an authority that is to take the present one's place.
-    fn next_key(&self) -> PathBuf {
-        self.dir().join("ca.next.key")
     }
 }

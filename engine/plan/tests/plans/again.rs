@@ -151,6 +151,7 @@ fn a_second_deploy_changes_nothing() {
                 cluster,
                 members,
                 days,
+                ..
             } => Some((dir, cluster, members, *days)),
             _ => None,
         });
@@ -160,6 +161,8 @@ fn a_second_deploy_changes_nothing() {
         cluster,
         members,
         days,
+        renew_s: None,
+        aside: None,
     };
     runbook_pki::ensure(&wanted, view::NOW).unwrap();
     let formed = |needs: &Needs| after(&first, view::live(needs));
