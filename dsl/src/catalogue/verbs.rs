@@ -247,7 +247,9 @@ pub static VERBS: &[VerbRow] = &[
         name: "install-certificates",
         arguments: &[],
         effects: &[Effect::ChangesHost],
-        undo: Some("what the run issued again is replaced by what was there; files are removed where there were none"),
+        undo: Some(
+            "what the run issued again is replaced by what was there; files are removed where there were none",
+        ),
         doc: "the member's certificates and keys stand on its host, the keys readable by its user alone",
         example: "install-certificates",
     },

@@ -70,7 +70,11 @@ impl<'a> Walk<'a> {
 
     fn guards(&mut self, guards: &'a [GuardUse]) {
         let served = |g: &&GuardUse| g.name == GuardName::CertificatesServed;
-        for guard in guards.iter().filter(served).filter(|g| !g.negated && !g.warn_only) {
+        for guard in guards
+            .iter()
+            .filter(served)
+            .filter(|g| !g.negated && !g.warn_only)
+        {
             let of = guard.arguments.get("members");
             self.passed.extend(of.map(|m| (Passed::Served, &m.value)));
         }
@@ -149,7 +153,10 @@ impl<'a> Walk<'a> {
         );
         if !reissued || !proven {
             let help = if reissued {
-                format!("add `require certificates-served({})` to the step", text(on))
+                format!(
+                    "add `require certificates-served({})` to the step",
+                    text(on)
+                )
             } else {
                 "before it: `rotate-authority switch`, `issue-certificates`, and `install-certificates` on every member"
                     .to_owned()

@@ -320,9 +320,7 @@ pub(super) fn all_serving(members: &[HostName], view: &View) -> Verdict {
         .iter()
         .map(|host| match serving(host, view) {
             None => silent(host, view),
-            Some(status) if status.leader == 0 => {
-                Finding::Bad(format!("`{host}` knows no leader"))
-            }
+            Some(status) if status.leader == 0 => Finding::Bad(format!("`{host}` knows no leader")),
             Some(_) => Finding::Fine,
         })
         .collect();
@@ -448,7 +446,10 @@ pub(super) fn certificates_served(members: &[HostName], view: &View) -> Verdict 
 }
 
 fn served(host: &HostName, status: &MemberStatus, view: &View) -> Finding {
-    let plain = view.specs.get(host).is_some_and(|s| s.scheme == Scheme::Http);
+    let plain = view
+        .specs
+        .get(host)
+        .is_some_and(|s| s.scheme == Scheme::Http);
     match (&status.certificate_serial, &status.certificate_issued) {
         _ if plain => Finding::Fine,
         (Some(served), Some(issued)) if served == issued => Finding::Fine,

@@ -19,8 +19,8 @@ use crate::key::Key;
 use crate::layout::Pair;
 use survey::{Finding, Survey};
 
-pub use change::{Change, Item, What};
 pub use aside::reinstate;
+pub use change::{Change, Item, What};
 pub use error::PkiError;
 pub use rotate::{plan_rotation, rotate};
 

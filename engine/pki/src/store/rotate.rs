@@ -142,12 +142,7 @@ impl Standing {
         others.any(|(i, info)| i != self.at && is_ours(info))
     }
 
-    fn next(
-        &self,
-        wanted: &Wanted<'_>,
-        to: Rotation,
-        now: i64,
-    ) -> Result<Option<Doing>, PkiError> {
+    fn next(&self, wanted: &Wanted<'_>, to: Rotation, now: i64) -> Result<Option<Doing>, PkiError> {
         let ca = || self.layout.ca().cert;
         match (to, &self.next, self.successor()) {
             (Rotation::Add, Some(_), Some(_)) => Ok(None),

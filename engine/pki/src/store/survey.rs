@@ -220,7 +220,12 @@ impl Judge<'_> {
         Ok(near && !aside::was_replaced(self.wanted, &pair.cert, cert)?)
     }
 
-    fn due(&self, pair: &Pair, info: &CertificateInfo, replaceable: bool) -> Result<What, PkiError> {
+    fn due(
+        &self,
+        pair: &Pair,
+        info: &CertificateInfo,
+        replaceable: bool,
+    ) -> Result<What, PkiError> {
         let not_after = info.not_after;
         match (replaceable, self.wanted.renew_s) {
             (true, _) => Ok(What::Renew { not_after }),

@@ -38,7 +38,9 @@ impl Prediction {
             return;
         }
         if let Some(MemberProbe::Serving(status)) = self.view.cluster.members.get_mut(host) {
-            status.certificate_serial.clone_from(&status.certificate_issued);
+            status
+                .certificate_serial
+                .clone_from(&status.certificate_issued);
             if fresh {
                 status.certificate_not_after = None;
             }

@@ -90,7 +90,9 @@ pub(super) fn issue(site: &Site<'_>) -> Outcome<Work> {
     let news: Vec<String> = if anew {
         vec!["issue every certificate again, by the new authority".to_owned()]
     } else {
-        let changed = planned.iter().filter(|c| !matches!(c.what, What::Keep { .. }));
+        let changed = planned
+            .iter()
+            .filter(|c| !matches!(c.what, What::Keep { .. }));
         changed.map(ToString::to_string).collect()
     };
     let change = if news.is_empty() {
@@ -102,7 +104,11 @@ pub(super) fn issue(site: &Site<'_>) -> Outcome<Work> {
         let pair = c.item.pair(&layout);
         [pair.key, pair.cert]
     };
-    let former: Vec<PathBuf> = planned.iter().filter(|c| replaces(c)).flat_map(files).collect();
+    let former: Vec<PathBuf> = planned
+        .iter()
+        .filter(|c| replaces(c))
+        .flat_map(files)
+        .collect();
     let created = planned.iter().filter(|c| c.what == What::Create);
     let makes = created.flat_map(files).chain(former.iter().cloned());
     Ok(vec![Draft {
@@ -144,7 +150,11 @@ pub(super) fn rotate(site: &Site<'_>) -> Outcome<Work> {
     let aside = aside(dir, call.run.id);
     let layout = Layout::new(dir);
     let ca = layout.ca();
-    let before = if to == Rotation::Switch { &ca.cert } else { &ca.key };
+    let before = if to == Rotation::Switch {
+        &ca.cert
+    } else {
+        &ca.key
+    };
     let change = if to != Rotation::Add && is_made(site, before) {
         changes(match to {
             Rotation::Drop => "the new authority alone",
