@@ -20,6 +20,12 @@ impl Loader for Nothing {
             looked_in: Vec::new(),
         })
     }
+
+    fn import(&self, _: &str, _: &str) -> Result<SourceText, LoadError> {
+        Err(LoadError::NotFound {
+            looked_in: Vec::new(),
+        })
+    }
 }
 
 /// Time that this thread has had a processor: a busy machine does not change it much.

@@ -7,10 +7,63 @@ use crate::span::{Node, Span};
 /// A parsed file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct File {
-    /// Its runbook.
-    pub runbook: Runbook,
+    /// In order.
+    pub lines: Vec<Node<Top>>,
     /// Every comment, in order.
     pub comments: Vec<Comment>,
+}
+
+impl File {
+    /// Its runbook; none in a library.
+    pub fn runbook(&self) -> Option<&Runbook> {
+        self.lines.iter().find_map(|line| match &line.value {
+            Top::Runbook(runbook) => Some(runbook.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// Its procedures, in order.
+    pub fn procedures(&self) -> impl Iterator<Item = &Procedure> {
+        self.lines.iter().filter_map(|line| match &line.value {
+            Top::Procedure(procedure) => Some(procedure.as_ref()),
+            _ => None,
+        })
+    }
+}
+
+/// What stands at the top of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Top {
+    /// `edition N`, of a library.
+    Edition(Node<Expr>),
+    /// `import PATH`.
+    Import(Node<Expr>),
+    /// `procedure NAME(...) { ... }`.
+    Procedure(Box<Procedure>),
+    /// `runbook NAME { ... }`.
+    Runbook(Box<Runbook>),
+}
+
+/// `procedure NAME(PARAMETER: TYPE, ...) ABOUT { ... }`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Procedure {
+    /// Name.
+    pub name: Node<String>,
+    /// In parentheses.
+    pub parameters: Vec<Node<ProcedureParameter>>,
+    /// What it does.
+    pub about: Option<Node<Expr>>,
+    /// What stands in it.
+    pub block: Block<Item>,
+}
+
+/// `NAME: TYPE` of a procedure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProcedureParameter {
+    /// Name.
+    pub name: Node<String>,
+    /// Type.
+    pub ty: Node<TypeRef>,
 }
 
 /// A comment, without the line's end.
@@ -73,6 +126,17 @@ pub enum Item {
     Irreversible(Node<Expr>, bool),
     /// `on failure { ... }`.
     OnFailure(OnFailure),
+    /// `NAME(ARGUMENTS)`: a procedure is called.
+    Invoke(Invoke),
+}
+
+/// A procedure's name with its arguments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invoke {
+    /// Name.
+    pub name: Node<String>,
+    /// In parentheses.
+    pub arguments: Vec<Node<Expr>>,
 }
 
 /// `param NAME: TYPE = DEFAULT DOC`.

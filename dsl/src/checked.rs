@@ -12,6 +12,8 @@ pub struct CheckedRunbook {
     pub(crate) name: String,
     pub(crate) about: String,
     pub(crate) sources: Vec<SourceText>,
+    /// How many of the texts are files of the language.
+    pub(crate) files: usize,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) targets: Vec<Target>,
     pub(crate) lets: Vec<Let>,
@@ -34,6 +36,14 @@ impl CheckedRunbook {
     pub fn sources(&self) -> &[SourceText] {
         &self.sources
     }
+    /// The texts that were imported.
+    pub fn imports(&self) -> &[SourceText] {
+        self.sources.get(1..self.files).unwrap_or_default()
+    }
+    /// The templates' texts.
+    pub fn templates(&self) -> &[SourceText] {
+        self.sources.get(self.files..).unwrap_or_default()
+    }
     /// In order.
     pub fn parameters(&self) -> &[Parameter] {
         &self.parameters
@@ -50,7 +60,7 @@ impl CheckedRunbook {
     pub fn done_when(&self) -> &[GuardUse] {
         &self.done_when
     }
-    /// `require` and `warn` before the first step.
+    /// `require` and `warn` before the first step, those of procedures that are called after the runbook's own.
     pub fn requires(&self) -> &[GuardUse] {
         &self.requires
     }
@@ -62,6 +72,39 @@ impl CheckedRunbook {
     pub fn on_failure(&self) -> OnFailure {
         self.on_failure
     }
+}
+
+/// What a file holds that passed every check.
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// A runbook.
+    Runbook(Box<CheckedRunbook>),
+    /// Procedures for other files.
+    Library(CheckedLibrary),
+}
+
+/// A file of procedures that passed every check.
+#[derive(Clone, Debug)]
+pub struct CheckedLibrary {
+    pub(crate) procedures: Vec<CheckedProcedure>,
+}
+
+impl CheckedLibrary {
+    /// In order.
+    pub fn procedures(&self) -> &[CheckedProcedure] {
+        &self.procedures
+    }
+}
+
+/// A procedure of a library: how it is called and what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedProcedure {
+    /// Name.
+    pub name: String,
+    /// Names and types of its parameters, as written.
+    pub parameters: Vec<(String, String)>,
+    /// What it does, in a sentence; empty where it does not say.
+    pub about: String,
 }
 
 /// One text that the runbook stands on.
@@ -131,6 +174,17 @@ pub struct GuardUse {
     pub span: Span,
 }
 
+impl GuardUse {
+    /// Whether another demands the same in the same words, wherever it stands.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        let words = |g: &Self| (g.name, g.negated, g.warn_only, g.within_ms);
+        words(self) == words(other)
+            && self.arguments == other.arguments
+            && self.otherwise == other.otherwise
+            && self.override_name == other.override_name
+    }
+}
+
 /// An element of the body.
 #[derive(Clone, Debug)]
 pub enum Item {
@@ -162,6 +216,17 @@ pub enum Item {
     },
     /// `ensure GUARD within T`.
     Ensure(GuardUse),
+    /// `NAME(ARGUMENTS)`: what a procedure does, with the arguments in the place of its parameters. Means its items, in order.
+    Called {
+        /// The procedure's name.
+        procedure: String,
+        /// Arguments by its parameters' names.
+        arguments: Vec<(String, Node<Expr>)>,
+        /// Its items.
+        items: Vec<Item>,
+        /// The call.
+        span: Span,
+    },
 }
 
 /// `step "..." on TARGET STRATEGY OPTIONS { ... }`.

@@ -20,6 +20,8 @@ pub struct Diagnostic {
     labels: Vec<Label>,
     help: Option<String>,
     source: Option<Named>,
+    /// Places in other texts than the guilty one's, each shown by itself.
+    elsewhere: Vec<Elsewhere>,
 }
 
 /// A place with what is to be said about it.
@@ -42,6 +44,7 @@ impl Diagnostic {
             }],
             help: None,
             source: None,
+            elsewhere: Vec::new(),
         }
     }
 
@@ -62,6 +65,14 @@ impl Diagnostic {
         self
     }
 
+    /// A further place, of one that was told already.
+    pub(crate) fn also(&mut self, span: Span, text: impl Into<String>) {
+        self.labels.push(Label {
+            span,
+            text: text.into(),
+        });
+    }
+
     pub(crate) fn help(mut self, text: impl Into<String>) -> Self {
         self.help = Some(text.into());
         self
@@ -72,15 +83,33 @@ impl Diagnostic {
         self
     }
 
+    /// Says that its places are of this text.
+    pub(crate) fn in_source(mut self, source: usize) -> Self {
+        for label in &mut self.labels {
+            label.span.source = source;
+        }
+        self
+    }
+
     /// Binds it to the texts, so that it can be shown.
     fn with_sources(mut self, sources: &Sources) -> Self {
-        let index = self.span().source;
-        if index < sources.len() {
-            self.source = Some(Named {
+        let named = |index: usize| {
+            (index < sources.len()).then(|| Named {
                 sources: Arc::clone(sources),
                 index,
-            });
-        }
+            })
+        };
+        let shown = self.span().source;
+        self.source = named(shown);
+        let others = self.labels.iter().filter(|l| l.span.source != shown);
+        self.elsewhere = others
+            .filter_map(|label| {
+                Some(Elsewhere {
+                    source: named(label.span.source)?,
+                    label: label.clone(),
+                })
+            })
+            .collect();
         self
     }
 
@@ -112,6 +141,12 @@ impl Diagnostic {
     /// The guilty place.
     pub fn span(&self) -> Span {
         self.labels.first().map(|l| l.span).unwrap_or_default()
+    }
+
+    /// Name of the text that a label stands in.
+    pub fn file_of(&self, label: &Label) -> Option<&str> {
+        let sources = &self.source.as_ref()?.sources;
+        sources.get(label.span.source).map(|s| s.name.as_str())
     }
 
     /// File, line and column (from 1, in characters) of the guilty place.
@@ -167,7 +202,7 @@ impl miette::Diagnostic for Diagnostic {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let shown = self.span().source;
-        // One report shows one text; a place in another is told in words by the message or help.
+        // One report shows one text; places in others are related to it.
         let here = self.labels.iter().filter(move |l| l.span.source == shown);
         let labels = here.enumerate().map(|(i, l)| {
             let range = (l.span.start, l.span.end.saturating_sub(l.span.start));
@@ -178,6 +213,46 @@ impl miette::Diagnostic for Diagnostic {
             }
         });
         Some(Box::new(labels))
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn miette::Diagnostic> + 'a>> {
+        if self.elsewhere.is_empty() {
+            return None;
+        }
+        let others = self.elsewhere.iter().map(|e| e as &dyn miette::Diagnostic);
+        Some(Box::new(others))
+    }
+}
+
+/// A place in another text.
+#[derive(Clone, Debug)]
+struct Elsewhere {
+    source: Named,
+    label: Label,
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label.text)
+    }
+}
+
+impl std::error::Error for Elsewhere {}
+
+impl miette::Diagnostic for Elsewhere {
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(miette::Severity::Advice)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let Span { start, end, .. } = self.label.span;
+        let range = (start, end.saturating_sub(start));
+        let label = LabeledSpan::new_primary_with_span(None, range);
+        Some(Box::new(std::iter::once(label)))
     }
 }
 

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use crate::catalogue::{
     Argument, ArgumentType, Effect, FUNCTIONS, FunctionRow, GUARDS, GuardRow, TYPES, TypeRow,
-    VERBS, VerbRow,
+    VERBS, VerbRow, WORDS, WordRow,
 };
 use crate::check::{signature, simple, usage};
 use crate::codes::{CODES, CodeRow, Severity};
 
-/// What a verb, guard, function, type or diagnostic's code means; `verbs`, `guards`, `functions`, `types` and `codes` list
+/// What a verb, guard, function, type, `import`, `procedure` or diagnostic's code means; `verbs`, `guards`, `functions`, `types` and `codes` list
 /// them. None: no such word.
 pub fn explain(word: &str) -> Option<String> {
     let word = word.trim().trim_matches('`');
@@ -18,6 +18,7 @@ pub fn explain(word: &str) -> Option<String> {
     out.extend(GUARDS.iter().filter(|r| r.name == word).map(guard));
     out.extend(FUNCTIONS.iter().filter(|r| r.name == word).map(function));
     out.extend(TYPES.iter().filter(|r| r.name == word).map(type_row));
+    out.extend(WORDS.iter().filter(|r| r.name == word).map(word_row));
     out.extend(
         CODES
             .iter()
@@ -43,6 +44,7 @@ pub fn did_you_mean(word: &str) -> Option<&'static str> {
         .chain(GUARDS.iter().map(|r| r.name))
         .chain(FUNCTIONS.iter().map(|r| r.name))
         .chain(TYPES.iter().map(|r| r.name))
+        .chain(WORDS.iter().map(|r| r.name))
         .chain(codes)
         .chain(["verbs", "guards", "functions", "types", "codes"]);
     crate::suggest::nearest(word, known)
@@ -119,6 +121,16 @@ fn type_row(row: &TypeRow) -> String {
         row.name,
         capital(row.doc),
         row.example
+    )
+}
+
+fn word_row(row: &WordRow) -> String {
+    format!(
+        "word `{}`\n\n  {}\n\n{}\n\nExample:\n  {}\n",
+        row.name,
+        row.form,
+        row.doc,
+        row.example.replace('\n', "\n  ")
     )
 }
 

@@ -16,7 +16,7 @@ pub mod parse;
 pub mod span;
 mod suggest;
 
-pub use check::{LoadError, Loader, check};
+pub use check::{LoadError, Loader, check, check_file};
 pub use diagnostic::Diagnostic;
 pub use explain::{catalogue_markdown, explain};
 pub use format::format;

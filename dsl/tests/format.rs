@@ -16,7 +16,8 @@ fn formatted(text: &str) -> String {
 #[test]
 fn shipped_runbooks_are_laid_out_already() {
     let playbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../playbooks");
-    for entry in std::fs::read_dir(playbooks).unwrap() {
+    let library = std::fs::read_dir(playbooks.join("lib")).unwrap();
+    for entry in std::fs::read_dir(playbooks).unwrap().chain(library) {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|e| e != "etcdrb") {
             continue;

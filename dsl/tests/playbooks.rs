@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use runbook_dsl::checked::{CheckedRunbook, SourceText};
-use runbook_dsl::{Diagnostic, LoadError, Loader, check};
+use runbook_dsl::checked::{Checked, CheckedRunbook, SourceText};
+use runbook_dsl::{Diagnostic, LoadError, Loader, check, check_file};
 
 struct Directory(PathBuf);
 
@@ -22,21 +22,33 @@ impl Loader for Directory {
             }),
         }
     }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        match std::fs::read_to_string(self.0.join(path)) {
+            Ok(text) => Ok(SourceText {
+                name: path.to_owned(),
+                text,
+            }),
+            Err(_) => Err(LoadError::NotFound {
+                looked_in: vec!["playbooks".to_owned()],
+            }),
+        }
+    }
 }
 
 fn playbooks() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../playbooks")
 }
 
+fn source(name: &str) -> SourceText {
+    SourceText {
+        name: name.to_owned(),
+        text: std::fs::read_to_string(playbooks().join(name)).unwrap(),
+    }
+}
+
 fn checked(name: &str) -> Result<(CheckedRunbook, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let text = std::fs::read_to_string(playbooks().join(name)).unwrap();
-    check(
-        SourceText {
-            name: name.to_owned(),
-            text,
-        },
-        &Directory(playbooks()),
-    )
+    check(source(name), &Directory(playbooks()))
 }
 
 #[test]
@@ -58,5 +70,26 @@ fn shipped_runbooks_check_without_a_warning() {
             }
         }
     }
-    assert!(seen >= 3);
+    assert!(seen >= 4);
+}
+
+#[test]
+fn the_shipped_library_checks_by_itself_without_a_warning() {
+    let mut given = Vec::new();
+    for entry in std::fs::read_dir(playbooks().join("lib")).unwrap() {
+        let name = format!("lib/{}", entry.unwrap().file_name().into_string().unwrap());
+        match check_file(source(&name), &Directory(playbooks())) {
+            Ok((Checked::Library(library), warnings)) => {
+                assert!(warnings.is_empty(), "{name}: {warnings:#?}");
+                given.extend(library.procedures().to_vec());
+            }
+            other => panic!("{name}: {other:#?}"),
+        }
+    }
+    assert!(given.iter().all(|p| !p.about.is_empty()), "{given:#?}");
+    let restart = given.iter().find(|p| p.name == "restart-rolling").unwrap();
+    assert_eq!(
+        restart.parameters,
+        [("members".to_owned(), "target".to_owned())]
+    );
 }

@@ -8,7 +8,7 @@ use runbook_dsl::{LoadError, Loader, check, format, parse};
 
 mod common;
 
-/// Every template exists and holds this.
+/// Every template and every import exists and holds this.
 struct Templates(String);
 
 impl Loader for Templates {
@@ -17,6 +17,10 @@ impl Loader for Templates {
             name: name.to_owned(),
             text: self.0.clone(),
         })
+    }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        self.template(path)
     }
 }
 
@@ -142,6 +146,12 @@ const WORDS: &[&str] = &[
     "new",
     "shell",
     "import",
+    "procedure",
+    "restart",
+    "restart(",
+    "x: target",
+    "target?",
+    "\"lib/x.etcdrb\"",
     "test",
 ];
 
@@ -173,7 +183,7 @@ proptest! {
 
     #[test]
     fn no_damage_to_a_runbook_panics(
-        which in 0usize..3,
+        which in 0usize..5,
         cut in any::<prop::sample::Index>(),
         length in 0usize..40,
         put in "\\PC{0,6}",
@@ -182,6 +192,8 @@ proptest! {
             include_str!("format/canonical.etcdrb"),
             include_str!("format/ugly.etcdrb"),
             include_str!("../../playbooks/restore.etcdrb"),
+            include_str!("../../playbooks/rolling-restart.etcdrb"),
+            include_str!("../../playbooks/lib/members.etcdrb"),
         ];
         let text = texts[which];
         let at: Vec<usize> = text.char_indices().map(|(i, _)| i).collect();
@@ -235,10 +247,7 @@ fn nothing_nests_deep_enough_to_exhaust_the_stack() {
 fn line_ends_and_byte_order_marks_of_other_editors_are_read() {
     let text = include_str!("../../playbooks/restore.etcdrb");
     let foreign = format!("\u{FEFF}{}", text.replace('\n', "\r\n"));
-    assert_eq!(
-        parse(&foreign).unwrap().runbook,
-        parse(text).unwrap().runbook
-    );
+    assert_eq!(parse(&foreign).unwrap().lines, parse(text).unwrap().lines);
     assert_eq!(format(&foreign).unwrap(), text);
 }
 

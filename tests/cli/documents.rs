@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 25] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
+    &["rehearse"],
     &["status"],
     &["resume"],
     &["rollback"],
@@ -15,6 +16,7 @@ const COMMANDS: [&[&str]; 21] = [
     &["show"],
     &["unlock"],
     &["check"],
+    &["simulate"],
     &["fmt"],
     &["explain"],
     &["view"],
@@ -25,6 +27,8 @@ const COMMANDS: [&[&str]; 21] = [
     &["vars"],
     &["snapshot"],
     &["snapshot", "verify"],
+    &["monitor"],
+    &["capacity"],
     &["completions"],
 ];
 

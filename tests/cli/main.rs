@@ -5,10 +5,16 @@
     reason = "a test that cannot set up its case fails"
 )]
 
+mod capacity;
 mod documents;
+mod imports;
 mod input;
+mod monitor;
 mod plans;
 mod reading;
+mod rehearse;
+mod scale;
 mod shown;
+mod simulate;
 mod support;
 mod words;

@@ -69,10 +69,20 @@ impl Place {
 
     /// Runs `runbook` in a directory below.
     pub fn runbook_in(&self, dir: &str, words: &[&str]) -> Said {
+        self.said(dir, &[], words)
+    }
+
+    /// Runs `runbook` here, with more in its environment.
+    pub fn runbook_with(&self, environment: &[(&str, &str)], words: &[&str]) -> Said {
+        self.said(".", environment, words)
+    }
+
+    fn said(&self, dir: &str, environment: &[(&str, &str)], words: &[&str]) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_runbook"))
             .args(words)
             .current_dir(self.path().join(dir))
             .env_clear()
+            .envs(environment.iter().copied())
             .env(
                 "PATH",
                 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -22,10 +22,12 @@ fn help_fits_a_screen_and_starts_with_every_day() {
 #[test]
 fn shipped_runbooks_are_good_and_formatted() {
     let place = Place::new();
+    std::fs::create_dir(place.path().join("lib")).unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../playbooks");
     let files = std::fs::read_dir(folder).unwrap();
     let names = files.map(|f| f.unwrap().file_name().into_string().unwrap());
-    for name in names.filter(|n| n.ends_with(".etcdrb")) {
+    let runbooks = names.filter(|n| n.ends_with(".etcdrb"));
+    for name in std::iter::once("lib/members.etcdrb".to_owned()).chain(runbooks) {
         let name = name.as_str();
         let text = place.runbook(&["view", name]);
         assert_eq!(text.code, 0);
@@ -52,7 +54,14 @@ fn fmt_keeps_comments_and_is_idempotent() {
 #[test]
 fn explain_answers_for_verbs_guards_and_codes() {
     let place = Place::new();
-    for word in ["restore", "quorum-safe", "snapshot-verified", "service"] {
+    for word in [
+        "restore",
+        "quorum-safe",
+        "snapshot-verified",
+        "service",
+        "import",
+        "procedure",
+    ] {
         let said = place.runbook(&["explain", word]);
         assert!(
             said.code == 0 && said.out.lines().count() > 2,

@@ -66,7 +66,7 @@ class Lab:
         return subprocess.run([HERE / "lab", "run", *words], env=self.env, capture_output=True, text=True, **more)
 
     def runbook(self, *words, inventory=None):
-        reaches = ("exec", "plan", "status", "resume", "rollback", "unlock")
+        reaches = ("exec", "plan", "rehearse", "status", "resume", "rollback", "unlock")
         inv = ["-i", str(inventory or self.inventory)] if words[0] in reaches else []
         started = time.monotonic()
         r = self.inside(RUNBOOK, *words, *inv, stdin=subprocess.DEVNULL)

@@ -3,14 +3,14 @@
 #
 #   tests/setup/install.sh build   the compiler of protocol buffers that etcd-client's build needs
 #   tests/setup/install.sh demo    build, and the etcd that ./demo runs as local processes
-#   tests/setup/install.sh test    demo, and cargo-nextest
+#   tests/setup/install.sh test    demo, cargo-nextest, and the Prometheus that checks what `runbook monitor` writes
 #   tests/setup/install.sh lab     what tests/lab needs to boot hosts, and the ssh that reaches them
 #   tests/setup/install.sh pages  the browser that tests/pages looks at HTML pages with
 #   tests/setup/install.sh bench   lab, and the peers of the benchmarks (Ansible in its own venv)
 #   tests/setup/install.sh all     all of these
 #
 # Several may be named. Installs only what is missing, so a second run takes well under a second and needs neither
-# root nor the network. Services that come with a package (etcd, ssh) are neither started nor enabled by this script;
+# root nor the network. Services that come with a package (etcd, ssh, prometheus) are neither started nor enabled by this script;
 # services that were there before are left as they were.
 set -euo pipefail
 
@@ -110,6 +110,7 @@ install_packages() {
     case $package in
     etcd-server) disable_service etcd.service ;;
     openssh-server) disable_service ssh.service ;;
+    prometheus) disable_service prometheus.service ;;
     esac
   done
 }
@@ -139,6 +140,7 @@ need_demo() { install_packages protobuf-compiler libprotobuf-dev etcd-server etc
 
 need_test() {
   need_demo
+  install_packages prometheus
   install_nextest
 }
 

@@ -180,6 +180,11 @@ impl Cluster {
             .iter()
             .map(|m| format!("{}={}", m.spec.name, m.spec.peer_url()))
             .collect();
+        self.run_with(i, state, &initial.join(","), "test");
+    }
+
+    /// The same with an initial cluster and a token of one's own.
+    pub fn run_with(&mut self, i: usize, state: &str, initial: &str, token: &str) {
         let log = fs::File::options()
             .append(true)
             .create(true)
@@ -200,13 +205,9 @@ impl Cluster {
             .args(["--advertise-client-urls", &spec.client_url()])
             .args(["--listen-peer-urls", &spec.peer_url()])
             .args(["--initial-advertise-peer-urls", &spec.peer_url()])
-            .args(["--initial-cluster", &initial.join(",")])
-            .args([
-                "--initial-cluster-token",
-                "test",
-                "--initial-cluster-state",
-                state,
-            ])
+            .args(["--initial-cluster", initial])
+            .args(["--initial-cluster-token", token])
+            .args(["--initial-cluster-state", state])
             .arg("--listen-metrics-urls")
             .arg(format!("http://{}:{}", spec.address, member.metrics_port))
             // Elections on a loaded machine take their time.
@@ -269,7 +270,7 @@ impl Cluster {
     }
 
     /// Whether a member's process ended by itself.
-    fn has_ended(&self, i: usize) -> bool {
+    pub fn has_ended(&self, i: usize) -> bool {
         let Some(child) = &self.members[i].process else {
             return true;
         };

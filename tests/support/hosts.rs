@@ -84,6 +84,17 @@ impl Lab {
         self
     }
 
+    /// Takes the lock for a run.
+    pub async fn world_lock(&self, run: &str) {
+        let taken = self.world.lock(&self.host, "c", &lock_of(run)).await;
+        assert_eq!(taken.unwrap(), Ok(()));
+    }
+
+    /// Gives a run's lock back.
+    pub async fn world_unlock(&self, run: &str) {
+        self.world.unlock(&self.host, "c", run).await.unwrap();
+    }
+
     pub async fn apply(&self, order: Order) -> Result<Vec<Outcome>, HostError> {
         self.apply_watched(order).await.0
     }

@@ -6,11 +6,13 @@ mod functions;
 mod guards;
 mod types;
 mod verbs;
+mod words;
 
 pub use functions::{FUNCTIONS, Function, FunctionRow};
 pub use guards::{GUARDS, GuardName, GuardRow};
 pub use types::{TYPES, Type, TypeRow};
 pub use verbs::{Effect, VERBS, Verb, VerbRow};
+pub use words::{WORDS, WordRow};
 
 /// One argument of a verb, guard or function.
 #[derive(Clone, Copy, Debug)]

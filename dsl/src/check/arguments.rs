@@ -229,9 +229,7 @@ impl Checker<'_> {
             return None;
         }
         if argument.name == "members" {
-            if let Expr::Name(name) = &value.value {
-                self.member_targets.insert(name.clone());
-            }
+            self.stand_for_members(value);
             // A step on no hosts is left out, and what it demands of them is not asked.
             let own = self.working_on.as_ref() == Some(&value.value);
             if self.may_be_empty(value) && !own {
@@ -248,6 +246,20 @@ impl Checker<'_> {
             }
         }
         Some(())
+    }
+
+    /// Remembers a target as a cluster's members: the runbook's own, also where a procedure calls it otherwise.
+    pub(super) fn stand_for_members(&mut self, hosts: &Node<Expr>) {
+        let Expr::Name(name) = &hosts.value else {
+            return;
+        };
+        let own = match self.scope.bound(name).map(|argument| &argument.value) {
+            Some(Expr::Name(own)) => own.clone(),
+            Some(_) => return,
+            None if self.scope.in_procedure => return,
+            None => name.clone(),
+        };
+        self.member_targets.insert(own);
     }
 
     /// Whether an expression of hosts can turn out to be none.
@@ -292,7 +304,7 @@ pub(crate) fn signature(name: &str, arguments: &[Argument]) -> String {
 }
 
 /// "`a`, `b` or `c`".
-fn either(words: &[&str]) -> String {
+pub(super) fn either(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
     match quoted.as_slice() {
         [init @ .., last] if !init.is_empty() => format!("{} or {last}", init.join(", ")),

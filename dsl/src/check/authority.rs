@@ -1,7 +1,8 @@
 //! What a runbook owes to members whose certificate authority it replaces: at every moment each trusts what the others show.
 
-use super::hosts::{covers, demanded, text};
+use super::hosts::{covers, demanded};
 use super::obligations::{is_member_service, is_word};
+use super::told::Told;
 use crate::catalogue::{GuardName, Verb};
 use crate::checked::{Call, CheckedRunbook, GuardUse, Item, Step, Target};
 use crate::codes::Code;
@@ -12,7 +13,7 @@ use crate::span::Span;
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
     let mut walk = Walk {
-        problems,
+        told: Told::new(problems),
         targets: &runbook.targets,
         irreversible: false,
         passed: Vec::new(),
@@ -22,7 +23,7 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
     if let Some((span, hosts)) = walk.dropped
         && !walk.through(&[Passed::Drop, Passed::Install, Passed::Restart], hosts)
     {
-        walk.problems.push(
+        walk.told.say(
             Diagnostic::new(
                 Code::AuthorityKept,
                 "the old authority is dropped here, and the members go on trusting it",
@@ -47,7 +48,7 @@ enum Passed {
 }
 
 struct Walk<'a> {
-    problems: &'a mut Vec<Diagnostic>,
+    told: Told<'a>,
     targets: &'a [Target],
     irreversible: bool,
     /// With the hosts.
@@ -64,6 +65,16 @@ impl<'a> Walk<'a> {
                 Item::Irreversible { .. } => self.irreversible = true,
                 Item::Ensure(guard) => self.guards(std::slice::from_ref(guard)),
                 Item::Confirm { .. } => {}
+                Item::Called {
+                    arguments,
+                    items,
+                    span,
+                    ..
+                } => {
+                    self.told.enter(*span, arguments);
+                    self.items(items);
+                    self.told.leave();
+                }
             }
         }
     }
@@ -130,7 +141,7 @@ impl<'a> Walk<'a> {
         if self.through(&[Passed::Add, Passed::Install, Passed::Restart], on) {
             return;
         }
-        self.problems.push(
+        self.told.say(
             Diagnostic::new(
                 Code::AuthorityUntrusted,
                 "the new authority would issue certificates that the members do not trust yet",
@@ -155,13 +166,13 @@ impl<'a> Walk<'a> {
             let help = if reissued {
                 format!(
                     "add `require certificates-served({})` to the step",
-                    text(on)
+                    self.told.hosts(on)
                 )
             } else {
                 "before it: `rotate-authority switch`, `issue-certificates`, and `install-certificates` on every member"
                     .to_owned()
             };
-            self.problems.push(
+            self.told.say(
                 Diagnostic::new(
                     Code::AuthorityInUse,
                     "the old authority is dropped, and nothing says that the members use it no longer",
@@ -172,7 +183,7 @@ impl<'a> Walk<'a> {
             );
         }
         if !self.irreversible {
-            self.problems.push(
+            self.told.say(
                 Diagnostic::new(
                     Code::AuthorityReversible,
                     "a rollback after this would bring back certificates that members refuse",

@@ -251,6 +251,21 @@ impl Checker<'_> {
         if let Some(script) = arguments.get("script") {
             self.bypass(script);
         }
+        for program in ["script", "check"].iter().filter_map(|a| arguments.get(a)) {
+            if !matches!(program.value, Expr::Text(_)) {
+                self.problem(
+                    Diagnostic::new(
+                        Code::WrongType,
+                        "a program is written out here",
+                        program.span,
+                    )
+                    .label("not a text in quotation marks")
+                    .help(
+                        "values go into it in braces, and reach it as values: `\"touch {path}\"`",
+                    ),
+                );
+            }
+        }
         if ["creates", "check", "changes"]
             .iter()
             .any(|a| arguments.contains_key(a))

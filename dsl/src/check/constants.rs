@@ -144,16 +144,32 @@ impl Checker<'_> {
 
     /// A time written out, in milliseconds.
     pub(super) fn milliseconds(&mut self, value: &Node<Expr>) -> Option<u64> {
-        if let Expr::Duration(ms) = value.value
+        let mut given = value.clone();
+        if let Expr::Name(name) = &value.value
+            && self.scope.in_procedure
+            && self
+                .scope
+                .get(name)
+                .is_some_and(|s| s.ty == Some(Type::Duration))
+        {
+            match self.scope.bound(name) {
+                Some(argument) => given = argument.clone(),
+                // It is judged where the procedure is called.
+                None => return Some(1),
+            }
+        }
+        if let Expr::Duration(ms) = given.value
             && ms > 0
         {
             return Some(ms);
         }
-        self.problem(
-            Diagnostic::new(Code::WrongType, "expected a time", value.span)
-                .label("not a time")
-                .help("every wait has a limit that stands in the runbook: `30s`, `5m`, `1m30s`"),
-        );
+        let mut found = Diagnostic::new(Code::WrongType, "expected a time", given.span)
+            .label("not a time")
+            .help("every wait has a limit that stands in the runbook: `30s`, `5m`, `1m30s`");
+        if given.span != value.span {
+            found = found.and(value.span, "it is a limit here");
+        }
+        self.problem(found);
         None
     }
 

@@ -90,11 +90,3 @@ pub(super) fn all_that_answer(targets: &[Target], stopped: &Expr, hosts: &Expr) 
         _ => false,
     }
 }
-
-/// A target as a help can name it.
-pub(super) fn text(on: &Expr) -> String {
-    match on {
-        Expr::Name(name) => name.clone(),
-        _ => "members".to_owned(),
-    }
-}

@@ -95,24 +95,13 @@ impl Checker<'_> {
                             .help("say it without values; a brace itself is written `{{`"),
                     ),
                 },
-                ast::Item::Edition(number) if number.value != Expr::Int(1) => {
-                    let shown = self.shown(number.span);
-                    self.problem(
-                        Diagnostic::new(
-                            Code::UnsupportedEdition,
-                            format!("edition {shown} is not known"),
-                            number.span,
-                        )
-                        .label("unknown edition")
-                        .help("this version of runbook reads `edition 1`"),
-                    );
-                }
+                ast::Item::Edition(number) => self.edition(number),
                 _ => {}
             }
         }
     }
 
-    fn late_require(&mut self, require: &ast::Require, span: Span) {
+    pub(super) fn late_require(&mut self, require: &ast::Require, span: Span) {
         let guard = self.shown(require.guard.span);
         self.problem(
             Diagnostic::new(
@@ -131,7 +120,13 @@ impl Checker<'_> {
     }
 
     /// Declares a name, or says why it cannot be.
-    fn declare(&mut self, name: &Node<String>, kind: Kind, ty: Option<Type>, may_be_empty: bool) {
+    pub(super) fn declare(
+        &mut self,
+        name: &Node<String>,
+        kind: Kind,
+        ty: Option<Type>,
+        may_be_empty: bool,
+    ) {
         let name_text = name.value.as_str();
         if RESERVED.contains(&name_text) || OPERATORS.contains(&name_text) {
             self.problem(
@@ -254,7 +249,12 @@ impl Checker<'_> {
     }
 
     /// A line that is carried out, in a runbook or in an outage.
-    fn body_item(&mut self, line: &Node<ast::Item>, out: &mut Vec<Item>, in_outage: bool) {
+    pub(super) fn body_item(
+        &mut self,
+        line: &Node<ast::Item>,
+        out: &mut Vec<Item>,
+        in_outage: bool,
+    ) {
         let span = line.span;
         match &line.value {
             ast::Item::Step(step) => out.extend(self.step(step).map(|s| Item::Step(Box::new(s)))),
@@ -294,6 +294,7 @@ impl Checker<'_> {
                     },
                 });
             }
+            ast::Item::Invoke(invoke) => self.invoke(invoke, span, out, in_outage),
             other => self.misplaced(other, span),
         }
     }

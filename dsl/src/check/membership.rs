@@ -1,7 +1,8 @@
 //! What a runbook owes to a cluster whose members it changes, pauses, or whose history it drops.
 
-use super::hosts::{all_that_answer, covers, demanded, gone, one_at_most, requires, text};
+use super::hosts::{all_that_answer, covers, demanded, gone, one_at_most, requires};
 use super::obligations::{is_member_service, is_word};
+use super::told::Told;
 use crate::catalogue::{Effect, GuardName, Verb};
 use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Strategy, Target};
 use crate::codes::Code;
@@ -12,7 +13,7 @@ use crate::span::Span;
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
     let mut walk = Walk {
-        problems,
+        told: Told::new(problems),
         targets: &runbook.targets,
         on_failure: runbook.on_failure,
         in_outage: false,
@@ -29,7 +30,7 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
 
 /// What is known at a point of the runbook.
 struct Walk<'a> {
-    problems: &'a mut Vec<Diagnostic>,
+    told: Told<'a>,
     targets: &'a [Target],
     on_failure: OnFailure,
     in_outage: bool,
@@ -59,6 +60,16 @@ impl<'a> Walk<'a> {
                 Item::Irreversible { .. } => self.irreversible = true,
                 Item::Ensure(guard) => self.guards(std::slice::from_ref(guard)),
                 Item::Confirm { .. } => {}
+                Item::Called {
+                    arguments,
+                    items,
+                    span,
+                    ..
+                } => {
+                    self.told.enter(*span, arguments);
+                    self.items(items);
+                    self.told.leave();
+                }
             }
         }
     }
@@ -111,7 +122,7 @@ impl<'a> Walk<'a> {
     }
 
     fn adds(&mut self, step: &'a Step, call: &Call) {
-        let on = text(&step.on.value);
+        let on = self.told.hosts(&step.on.value);
         if is_word(call, "kind", "voter") && !self.in_outage {
             self.owes(
                 Code::VoterAdded,
@@ -142,7 +153,7 @@ impl<'a> Walk<'a> {
         let alone = one_at_most(self.targets, &step.on.value);
         let host_by_host = step.strategy == Strategy::Rolling(1);
         if !alone && (!host_by_host || !starts) {
-            self.problems.push(
+            self.told.say(
                 Diagnostic::new(
                     Code::SecondAdd,
                     "a second member may be added before the first has started",
@@ -163,7 +174,7 @@ impl<'a> Walk<'a> {
     }
 
     fn second_add(&mut self, span: Span, first: Span) {
-        self.problems.push(
+        self.told.say(
             Diagnostic::new(
                 Code::SecondAdd,
                 "a second member is added before the first has started",
@@ -194,7 +205,7 @@ impl<'a> Walk<'a> {
                 "may leave too few healthy voters",
                 format!(
                     "add `require removal-safe(members, {})` to the step",
-                    text(leaving)
+                    self.told.hosts(leaving)
                 ),
             );
         }
@@ -228,7 +239,7 @@ impl<'a> Walk<'a> {
         if alone || step.strategy == Strategy::Rolling(1) || self.in_outage {
             return;
         }
-        self.problems.push(
+        self.told.say(
             Diagnostic::new(
                 Code::MembershipAtOnce,
                 format!("{what} on all hosts at once"),
@@ -241,7 +252,7 @@ impl<'a> Walk<'a> {
     }
 
     fn pauses(&mut self, step: &'a Step, call: &Call) {
-        let on = text(&step.on.value);
+        let on = self.told.hosts(&step.on.value);
         let alone = one_at_most(self.targets, &step.on.value);
         let guarded = requires(self.targets, step, GuardName::QuorumSafe);
         let one = alone || step.strategy == Strategy::Rolling(1);
@@ -323,7 +334,7 @@ impl<'a> Walk<'a> {
             if stopped || gone(self.targets, hosts) {
                 continue;
             }
-            self.problems.push(
+            self.told.say(
                 Diagnostic::new(
                     Code::RemovedLeftRunning,
                     "the process of a removed member is left as it is",
@@ -332,14 +343,14 @@ impl<'a> Walk<'a> {
                 .label("starts again and again, and at each boot")
                 .help(format!(
                     "`service etcd stopped disabled` in a step on {}; hosts that are dead are `gone(...)`",
-                    text(hosts)
+                    self.told.hosts(hosts)
                 )),
             );
         }
     }
 
     fn owes(&mut self, code: Code, call: &Call, message: &str, label: &str, help: String) {
-        self.problems.push(
+        self.told.say(
             Diagnostic::new(code, message, call.span)
                 .label(label)
                 .help(help),

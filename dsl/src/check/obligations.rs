@@ -1,7 +1,8 @@
 //! What a runbook owes to the cluster: judged on the checked runbook alone, before any host is known.
 
 use super::calls::is_etcd;
-use super::hosts::{covers, requires, text};
+use super::hosts::{covers, requires};
+use super::told::Told;
 use crate::catalogue::{GuardName, Verb};
 use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Strategy, Target};
 use crate::codes::Code;
@@ -12,7 +13,7 @@ use crate::span::Span;
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
     let mut walk = Walk {
-        problems,
+        told: Told::new(problems),
         targets: &runbook.targets,
         on_failure: runbook.on_failure,
         verified: Vec::new(),
@@ -35,7 +36,7 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
             .map(item_span)
             .next_back()
             .unwrap_or_default();
-        walk.problems.push(
+        walk.told.say(
             Diagnostic::new(
                 Code::NothingIrreversible,
                 "`rollback before irreversible` speaks of a point that the runbook does not have",
@@ -49,7 +50,7 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
 
 /// What is known at a point of the runbook.
 struct Walk<'a> {
-    problems: &'a mut Vec<Diagnostic>,
+    told: Told<'a>,
     targets: &'a [Target],
     on_failure: OnFailure,
     /// Paths that `snapshot-verified` named.
@@ -84,6 +85,16 @@ impl<'a> Walk<'a> {
                 Item::Confirm { span, .. } => self.confirm(*span),
                 Item::Irreversible { span, .. } => self.point_of_no_return(*span),
                 Item::Ensure(guard) => self.guards(std::slice::from_ref(guard)),
+                Item::Called {
+                    arguments,
+                    items,
+                    span,
+                    ..
+                } => {
+                    self.told.enter(*span, arguments);
+                    self.items(items);
+                    self.told.leave();
+                }
             }
         }
     }
@@ -104,7 +115,7 @@ impl<'a> Walk<'a> {
     fn confirm(&mut self, span: Span) {
         self.confirmed = true;
         if self.in_outage && self.stopped {
-            self.problems.push(
+            self.told.say(
                 Diagnostic::new(Code::ConfirmInOutage, "the question is asked while members are stopped", span)
                     .label("the outage lasts until somebody answers")
                     .help("ask before the outage: `confirm \"...?\"` above it, and `irreversible \"...\"` here"),
@@ -114,14 +125,14 @@ impl<'a> Walk<'a> {
 
     fn point_of_no_return(&mut self, span: Span) {
         if !self.confirmed {
-            self.problems.push(
+            self.told.say(
                 Diagnostic::new(Code::IrreversibleUnconfirmed, "nobody was asked before this", span)
                     .label("cannot be undone from here on")
                     .help("add `confirm \"...?\"` before the first member stops, or write `irreversible confirm \"...?\"`"),
             );
         }
         if self.on_failure == OnFailure::Rollback {
-            self.problems.push(
+            self.told.say(
                 Diagnostic::new(
                     Code::RollbackPastIrreversible,
                     "`on failure { rollback }` promises what cannot be done after this",
@@ -185,7 +196,7 @@ impl<'a> Walk<'a> {
                 self.irreversible,
                 call.undo.as_ref().and_then(|u| u.first()),
             ) {
-                self.problems.push(
+                self.told.say(
                     Diagnostic::new(
                         Code::UndoAfterIrreversible,
                         "this `undo` would never be carried out",
@@ -211,7 +222,7 @@ impl<'a> Walk<'a> {
         if (rolling && guarded) || call.verb == Verb::Archive {
             return;
         }
-        let on = text(&step.on.value);
+        let on = self.told.hosts(&step.on.value);
         let help = match (rolling, guarded) {
             (true, _) => format!("add `require quorum-safe({on})` to the step"),
             (false, true) => {
@@ -221,7 +232,7 @@ impl<'a> Walk<'a> {
                 "write `rolling 1` instead of `parallel` and add `require quorum-safe({on})` to the step; or put the step into `outage \"why\" {{ ... }}`"
             ),
         };
-        self.problems.push(
+        self.told.say(
             Diagnostic::new(
                 Code::StopsVoters,
                 "members stop outside an outage, and nothing keeps quorum",
@@ -241,7 +252,7 @@ impl<'a> Walk<'a> {
     }
 
     fn data(&mut self, step: &Step, call: &'a Call) {
-        let on = text(&step.on.value);
+        let on = self.told.hosts(&step.on.value);
         // Of a member that is no member any more the others have everything.
         let removed = call.verb == Verb::Archive && self.is_removed(&step.on.value);
         if !self.in_outage && !removed {
@@ -278,7 +289,7 @@ impl<'a> Walk<'a> {
 
     fn restore(&mut self, step: &Step, call: &'a Call) {
         self.restored = Some(call.span);
-        let on = text(&step.on.value);
+        let on = self.told.hosts(&step.on.value);
         if !self.fits {
             self.owes(
                 Code::RestoreUnfit,
@@ -324,8 +335,9 @@ impl<'a> Walk<'a> {
         let Some(restored) = self.restored.take() else {
             return;
         };
-        if self.irreversible.is_none() && self.on_failure != OnFailure::Pause {
-            self.problems.push(
+        // `runbook rollback` can be typed whatever a failure leads to by itself.
+        if self.irreversible.is_none() {
+            self.told.say(
                 Diagnostic::new(
                     Code::ReversibleStart,
                     "a rollback after this would throw away what clients write",
@@ -353,7 +365,7 @@ impl<'a> Walk<'a> {
                 .iter()
                 .any(|w| w.name == GuardName::ClusterAbsent && !w.negated);
         if new && !safe {
-            let on = text(&step.on.value);
+            let on = self.told.hosts(&step.on.value);
             self.owes(
                 Code::NewStateFormed,
                 call,
@@ -375,7 +387,7 @@ impl<'a> Walk<'a> {
     }
 
     fn owes(&mut self, code: Code, call: &Call, message: &str, label: &str, help: String) {
-        self.problems.push(
+        self.told.say(
             Diagnostic::new(code, message, call.span)
                 .label(label)
                 .help(help),
@@ -417,7 +429,8 @@ fn item_span(item: &Item) -> Span {
         Item::Step(step) => step.span,
         Item::Outage { span, .. }
         | Item::Confirm { span, .. }
-        | Item::Irreversible { span, .. } => *span,
+        | Item::Irreversible { span, .. }
+        | Item::Called { span, .. } => *span,
         Item::Ensure(guard) => guard.span,
     }
 }

@@ -3,8 +3,10 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use super::substitute::Bindings;
 use crate::ast::{Item, Runbook};
 use crate::catalogue::Type;
+use crate::expr::Expr;
 use crate::span::{Node, Span};
 
 /// Names of the language that nothing may hide.
@@ -29,6 +31,8 @@ pub(super) enum Kind {
     Param,
     Target,
     Let,
+    /// A procedure's parameter that is no target.
+    Given,
 }
 
 /// A declared name.
@@ -49,6 +53,10 @@ pub(super) struct Scope {
     symbols: BTreeMap<String, Symbol>,
     /// Declared anywhere in the file.
     declared: BTreeMap<String, Span>,
+    /// The names are a procedure's.
+    pub in_procedure: bool,
+    /// What a call gives to a procedure's parameters, in the runbook's terms.
+    pub bindings: Option<Bindings>,
 }
 
 impl Scope {
@@ -74,6 +82,11 @@ impl Scope {
         let symbol = self.symbols.get(name)?;
         symbol.used.set(true);
         Some(symbol)
+    }
+
+    /// What a call gives for a name.
+    pub fn bound(&self, name: &str) -> Option<&Node<Expr>> {
+        self.bindings.as_ref()?.get(name)
     }
 
     /// Looks a name up without using it.

@@ -40,10 +40,8 @@ impl Checker<'_> {
         }
         self.working_on = None;
         self.order(step);
-        if out.calls.iter().any(works_on_member)
-            && let Expr::Name(name) = &step.on.value
-        {
-            self.member_targets.insert(name.clone());
+        if out.calls.iter().any(works_on_member) {
+            self.stand_for_members(&step.on);
         }
         let does = |s: &Node<ast::Statement>| !matches!(s.value, ast::Statement::Require(_));
         if !step.block.lines.iter().any(does) {

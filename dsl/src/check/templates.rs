@@ -113,7 +113,10 @@ impl Checker<'_> {
                 None => false,
             };
             let place = find(text, source, name);
-            if kind == Kind::Target {
+            if kind == Kind::Given || kind == Kind::Target && self.scope.in_procedure {
+                let help = "a procedure's parameters are not known to templates".to_owned();
+                self.undefined(path, place, at, help);
+            } else if kind == Kind::Target {
                 self.undefined(
                     path,
                     place,
@@ -154,6 +157,10 @@ impl Checker<'_> {
         };
         let help = match near {
             Some(near) => format!("did you mean `{near}`?"),
+            None if self.scope.in_procedure => {
+                "templates of a procedure read `run.id`, `cluster`, `host.*` and `member.*`"
+                    .to_owned()
+            }
             None => "templates read parameters, lets, `run.id`, `cluster`, `host.*` and `member.*`"
                 .to_owned(),
         };

@@ -180,16 +180,19 @@ impl Checker<'_> {
                 "`{name}` has a value in the member's environment file only"
             ));
         } else {
-            let known: Vec<&str> = self
-                .scope
-                .names()
-                .chain(RESERVED[..4].iter().copied())
-                .collect();
+            let reserved = if self.scope.in_procedure {
+                &[]
+            } else {
+                &RESERVED[..4]
+            };
+            let known: Vec<&str> = self.scope.names().chain(reserved.iter().copied()).collect();
             let near = suggest::did_you_mean(name, known);
-            found = found.help(near.unwrap_or_else(|| {
+            let what = if self.scope.in_procedure {
+                "a procedure knows its parameters and the language's names: make it a parameter"
+            } else {
                 "names are parameters, targets and lets; a text stands in quotation marks"
-                    .to_owned()
-            }));
+            };
+            found = found.help(near.unwrap_or_else(|| what.to_owned()));
         }
         self.problem(found);
         None

@@ -1,4 +1,4 @@
-//! Names that nothing reads.
+//! Names that nothing reads, imports and procedures that nothing calls.
 
 use super::entry::Checker;
 use super::scope::Kind;
@@ -31,6 +31,8 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 "use it in a step or a guard, or remove it",
             ),
             Kind::Let => (Code::UnusedLet, "let", "use it, or remove it"),
+            // Told with its procedure.
+            Kind::Given => continue,
         };
         found.push(
             Diagnostic::new(code, format!("{what} `{name}` is never used"), symbol.span)
@@ -38,5 +40,42 @@ pub(super) fn check(checker: &mut Checker<'_>) {
                 .help(help),
         );
     }
+    files(checker, &mut found);
     checker.problems.extend(found);
+}
+
+/// Imports of which nothing is called, and procedures of a runbook's own that it does not call.
+fn files(checker: &Checker<'_>, found: &mut Vec<Diagnostic>) {
+    let program = checker.program;
+    for (file, unit) in program.files.iter().enumerate() {
+        let calls = |id: usize| checker.called.contains(&(file, id));
+        for import in &unit.imports {
+            if !program.of_file(import.file).any(|(id, _)| calls(id)) {
+                found.push(
+                    Diagnostic::new(
+                        Code::UnusedImport,
+                        "no procedure of this file is called",
+                        import.span,
+                    )
+                    .label("never used")
+                    .help("call one, or remove the import"),
+                );
+            }
+        }
+        if program.runbook(file).is_none() {
+            continue;
+        }
+        for (_, procedure) in program.of_file(file).filter(|(id, _)| !calls(*id)) {
+            let name = &procedure.name;
+            found.push(
+                Diagnostic::new(
+                    Code::UnusedProcedure,
+                    format!("procedure `{}` is never called", name.value),
+                    name.span,
+                )
+                .label("never called")
+                .help("call it, remove it, or move it into a library"),
+            );
+        }
+    }
 }

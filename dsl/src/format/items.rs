@@ -66,6 +66,12 @@ impl Lines for Item {
                 };
                 printer.out.push_str(&format!("on failure {{ {way} }}"));
             }
+            Item::Invoke(invoke) => {
+                let arguments = printer.arguments(&invoke.arguments);
+                printer
+                    .out
+                    .push_str(&format!("{}{arguments}", invoke.name.value));
+            }
             // Aligned with their neighbours, by `columns`.
             Item::About(_)
             | Item::Edition(_)

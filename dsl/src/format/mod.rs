@@ -6,5 +6,6 @@ mod expr;
 mod items;
 mod printer;
 mod steps;
+mod top;
 
 pub use entry::format;

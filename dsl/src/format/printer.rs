@@ -42,17 +42,7 @@ impl<'a> Printer<'a> {
     }
 
     pub fn file(mut self, file: &File) -> String {
-        let runbook = &file.runbook;
-        // The keyword stands before the name; comments between them come first as well.
-        let keyword = self.text[..runbook.name.span.start]
-            .rfind("runbook")
-            .unwrap_or(runbook.name.span.start);
-        let leading = self.comments.before(runbook.block.open.span.start);
-        self.leading(leading, keyword);
-        self.out
-            .push_str(&format!("runbook {} ", runbook.name.value));
-        self.block(&runbook.block);
-        self.after(runbook.block.close.span.end);
+        self.lines(&file.lines);
         let rest = self.comments.before(usize::MAX);
         self.leading(rest, usize::MAX);
         self.out

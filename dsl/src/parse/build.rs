@@ -1,11 +1,11 @@
 //! Pairs of the grammar to the tree.
 
 use pest::Parser;
-use pest::iterators::{Pair, Pairs};
+use pest::iterators::Pair;
 
 use super::{Grammar, Rule, recover, scan};
 use crate::ast::{
-    Block, Call, Ensure, Expect, File, Guard, Item, OnFailure, Param, Require, Runbook, Statement,
+    Block, Call, Ensure, Expect, File, Guard, Invoke, Item, OnFailure, Param, Require, Statement,
     Step, StepOption, Target, TypeRef,
 };
 use crate::codes::Code;
@@ -14,10 +14,22 @@ use crate::expr::Expr;
 use crate::span::{Node, Span};
 
 /// Largest text that is looked at.
-const MAX_BYTES: usize = 4 << 20;
+pub(crate) const MAX_BYTES: usize = 4 << 20;
 
 /// Parses one file. Errors are all that can be told independently of each other, in the order of their places.
 pub fn parse(text: &str) -> Result<File, Vec<Diagnostic>> {
+    parse_source(text, 0)
+}
+
+/// Parses the file that stands at this index of the texts.
+pub(crate) fn parse_source(text: &str, source: usize) -> Result<File, Vec<Diagnostic>> {
+    parsed(text, source).map_err(|problems| {
+        let of_source = |d: Diagnostic| d.in_source(source);
+        problems.into_iter().map(of_source).collect()
+    })
+}
+
+fn parsed(text: &str, source: usize) -> Result<File, Vec<Diagnostic>> {
     if text.len() > MAX_BYTES {
         let start = Span::default();
         return Err(vec![
@@ -35,29 +47,32 @@ pub fn parse(text: &str) -> Result<File, Vec<Diagnostic>> {
     }
     let mut builder = Builder {
         offset: 0,
+        source,
         problems: Vec::new(),
     };
-    let runbook = match Grammar::parse(Rule::file, &found.text) {
+    let lines = match Grammar::parse(Rule::file, &found.text) {
         Ok(pairs) => builder.file(pairs, &found.text),
         Err(error) => {
             builder.problem(recover::syntax(&error, &found.text, 0));
-            None
+            Vec::new()
         }
     };
     let Builder { mut problems, .. } = builder;
     problems.sort_by_key(|d| d.span().start);
-    match runbook {
-        Some(runbook) if problems.is_empty() => Ok(File {
-            runbook,
+    if problems.is_empty() {
+        Ok(File {
+            lines,
             comments: found.comments,
-        }),
-        _ => Err(problems),
+        })
+    } else {
+        Err(problems)
     }
 }
 
 pub(super) struct Builder {
     /// Added to places: a text's expressions are parsed apart.
     pub(super) offset: usize,
+    source: usize,
     problems: Vec<Diagnostic>,
 }
 
@@ -71,7 +86,7 @@ impl Builder {
         let span = pair.as_span();
         let text = pair.as_str();
         Span {
-            source: 0,
+            source: self.source,
             start: self.offset + span.start(),
             end: self.offset + span.start() + text.trim_end().len(),
         }
@@ -81,84 +96,10 @@ impl Builder {
         Node::new(pair.as_str().trim_end().to_owned(), self.span(pair))
     }
 
-    fn file(&mut self, pairs: Pairs<'_, Rule>, text: &str) -> Option<Runbook> {
-        let mut runbook: Option<(Runbook, Span)> = None;
-        let mut any = false;
-        for pair in pairs.flat_map(Pair::into_inner) {
-            let span = self.span(&pair);
-            match pair.as_rule() {
-                Rule::runbook => {
-                    any = true;
-                    let found = self.runbook(pair);
-                    match &runbook {
-                        Some((_, first)) => self.problem(
-                            Diagnostic::new(
-                                Code::NoRunbook,
-                                "the file holds a second runbook",
-                                found.name.span,
-                            )
-                            .label("second")
-                            .and(*first, "first")
-                            .help("write it into a file of its own"),
-                        ),
-                        None => runbook = Some((found, span)),
-                    }
-                    if let Some((found, place)) = &mut runbook {
-                        *place = found.name.span;
-                    }
-                }
-                Rule::EOI => {}
-                Rule::bad_runbook => {
-                    any = true;
-                    self.bad_block::<Item>(pair, Rule::only_runbook_head);
-                }
-                Rule::unsupported => {
-                    any = true;
-                    self.unsupported(&pair);
-                }
-                // A file of another kind is told so once, not line by line.
-                _ if any && runbook.is_none() => {}
-                _ => {
-                    any = true;
-                    self.problem(recover::top(pair.as_str(), span));
-                }
-            }
-        }
-        if !any {
-            self.problem(
-                Diagnostic::new(
-                    Code::NoRunbook,
-                    "the file holds no runbook",
-                    Span {
-                        source: 0,
-                        start: text.len(),
-                        end: text.len(),
-                    },
-                )
-                .label("`runbook NAME { ... }` is wanted")
-                .help("`runbook new` writes one to begin with"),
-            );
-        }
-        runbook.map(|(found, _)| found)
-    }
-
-    fn runbook(&mut self, pair: Pair<'_, Rule>) -> Runbook {
-        let mut name = Node::default();
-        let mut rest = Vec::new();
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::kw_runbook => {}
-                Rule::name => name = self.name(&part),
-                _ => rest.push(part),
-            }
-        }
-        Runbook {
-            name,
-            block: self.block(rest.into_iter()),
-        }
-    }
-
-    fn block<'i, T: Line>(&mut self, parts: impl Iterator<Item = Pair<'i, Rule>>) -> Block<T> {
+    pub(super) fn block<'i, T: Line>(
+        &mut self,
+        parts: impl Iterator<Item = Pair<'i, Rule>>,
+    ) -> Block<T> {
         let mut block = Block {
             lines: Vec::new(),
             open: Node::default(),
@@ -187,7 +128,7 @@ impl Builder {
     }
 
     /// A block whose head is wrong: the head's error, and those of its lines.
-    fn bad_block<T: Line>(&mut self, pair: Pair<'_, Rule>, head_rule: Rule) {
+    pub(super) fn bad_block<T: Line>(&mut self, pair: Pair<'_, Rule>, head_rule: Rule) {
         let mut lines = Vec::new();
         for part in pair.into_inner() {
             if part.as_rule() == Rule::bad_head {
@@ -196,7 +137,7 @@ impl Builder {
                 self.problem(found);
             } else if !matches!(
                 part.as_rule(),
-                Rule::kw_runbook | Rule::kw_step | Rule::kw_outage
+                Rule::kw_runbook | Rule::kw_procedure | Rule::kw_step | Rule::kw_outage
             ) {
                 lines.push(part);
             }
@@ -204,18 +145,13 @@ impl Builder {
         let _: Block<T> = self.block(lines.into_iter());
     }
 
-    fn unsupported(&mut self, pair: &Pair<'_, Rule>) {
+    pub(super) fn unsupported(&mut self, pair: &Pair<'_, Rule>) {
         let word = pair
             .clone()
             .into_inner()
             .next()
             .map(|w| self.name(&w))
             .unwrap_or_default();
-        let help = match word.value.as_str() {
-            "import" => "write the steps into this runbook",
-            "procedure" => "write the steps where they are needed",
-            _ => "try the runbook with `--dry-run`",
-        };
         self.problem(
             Diagnostic::new(
                 Code::Unsupported,
@@ -223,7 +159,7 @@ impl Builder {
                 word.span,
             )
             .label("not supported in edition 1")
-            .help(help),
+            .help("try the runbook with `--dry-run`"),
         );
     }
 
@@ -255,11 +191,15 @@ impl Builder {
                     _ => OnFailure::Pause,
                 })
             }
+            Rule::invoke => Item::Invoke(Invoke {
+                name: self.name(&parts.next()?),
+                arguments: parts.next().map(|a| self.args(a)).unwrap_or_default(),
+            }),
             _ => return None,
         })
     }
 
-    fn text(&mut self, pair: Pair<'_, Rule>) -> Node<Expr> {
+    pub(super) fn text(&mut self, pair: Pair<'_, Rule>) -> Node<Expr> {
         let span = self.span(&pair);
         Node::new(super::text::text(self, &pair), span)
     }
@@ -283,7 +223,7 @@ impl Builder {
         })
     }
 
-    fn type_ref(&mut self, pair: Pair<'_, Rule>) -> Node<TypeRef> {
+    pub(super) fn type_ref(&mut self, pair: Pair<'_, Rule>) -> Node<TypeRef> {
         let span = self.span(&pair);
         let mut ty = TypeRef {
             name: Node::default(),
@@ -470,7 +410,7 @@ impl Builder {
 }
 
 /// What a block holds.
-trait Line: Sized {
+pub(super) trait Line: Sized {
     const KIND: recover::Kind;
     fn line(builder: &mut Builder, pair: Pair<'_, Rule>) -> Option<Self>;
 }
@@ -521,11 +461,13 @@ fn last(pair: Pair<'_, Rule>) -> Option<Pair<'_, Rule>> {
 }
 
 /// Keywords that carry no meaning beyond their rule.
-fn is_keyword(rule: Rule) -> bool {
+pub(super) fn is_keyword(rule: Rule) -> bool {
     matches!(
         rule,
         Rule::kw_about
             | Rule::kw_edition
+            | Rule::kw_import
+            | Rule::kw_procedure
             | Rule::kw_param
             | Rule::kw_target
             | Rule::kw_expect

@@ -5,10 +5,13 @@ mod expr;
 mod recover;
 mod scan;
 mod text;
+mod top;
 mod words;
 
 pub use build::parse;
+pub(crate) use build::{MAX_BYTES, parse_source};
 pub(crate) use expr::{join, precedence};
+pub(crate) use recover::ITEM_WORDS;
 pub(crate) use scan::is_hidden;
 pub(crate) use text::plain;
 

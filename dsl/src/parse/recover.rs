@@ -21,7 +21,7 @@ pub(super) enum Kind {
 }
 
 /// Words that begin a line of a runbook.
-const ITEM_WORDS: &[&str] = &[
+pub(crate) const ITEM_WORDS: &[&str] = &[
     "about",
     "edition",
     "param",
@@ -38,12 +38,30 @@ const ITEM_WORDS: &[&str] = &[
     "on",
 ];
 
-/// A top-level text that is not a runbook.
+/// Words that begin a line at the top of a file.
+const TOP_WORDS: [&str; 4] = ["runbook", "import", "procedure", "edition"];
+
+/// Whether a text begins as a file's line does.
+pub(super) fn begins_top(text: &str) -> bool {
+    TOP_WORDS.contains(&first_word(text))
+}
+
+/// A top-level text that is none of a file's lines.
 pub(super) fn top(text: &str, span: Span) -> Diagnostic {
     let word = first_word(text);
-    if word == "runbook" {
-        return head(text, span, Rule::only_runbook_head);
+    match word {
+        "runbook" => return without_block(text, span, Rule::only_runbook_head),
+        "procedure" => return without_block(text, span, Rule::only_procedure_head),
+        "import" | "edition" => {
+            if let Err(error) = Grammar::parse(Rule::only_top, text) {
+                return syntax(&error, text, span.start);
+            }
+        }
+        _ => {}
     }
+    let inside = (ITEM_WORDS.contains(&word)).then(|| {
+        format!("`{word}` stands in a runbook, `runbook NAME {{ ... }}`, or in a procedure")
+    });
     Diagnostic::new(
         Code::NoRunbook,
         format!("expected `runbook NAME {{`, found `{}`", shown(word)),
@@ -53,7 +71,17 @@ pub(super) fn top(text: &str, span: Span) -> Diagnostic {
         },
     )
     .label("not a runbook")
-    .maybe_help(suggest::did_you_mean(word, ["runbook"]))
+    .maybe_help(inside.or_else(|| suggest::did_you_mean(word, TOP_WORDS)))
+}
+
+/// A head that no block follows.
+fn without_block(text: &str, span: Span, rule: Rule) -> Diagnostic {
+    if Grammar::parse(rule, text.trim_end()).is_err() {
+        return head(text, span, rule);
+    }
+    Diagnostic::new(Code::Syntax, "nothing follows this head", span)
+        .label("expected `{` behind it")
+        .help("write its lines in braces: `{ ... }`")
 }
 
 /// A line of a block.
@@ -64,7 +92,8 @@ pub(super) fn line(text: &str, span: Span, kind: Kind) -> Diagnostic {
         Kind::UndoCall => Rule::only_statement,
     };
     let word = first_word(text);
-    if kind == Kind::Item && !ITEM_WORDS.contains(&word) && !word.is_empty() {
+    let called = text.trim_start()[word.len()..].starts_with('(');
+    if kind == Kind::Item && !ITEM_WORDS.contains(&word) && !word.is_empty() && !called {
         return unknown_statement(word, span);
     }
     match Grammar::parse(rule, text) {
@@ -87,6 +116,9 @@ fn unknown_statement(word: &str, span: Span) -> Diagnostic {
         place,
     )
     .label("unknown here");
+    if matches!(word, "import" | "procedure") {
+        return found.help("it stands at the top of the file, outside of the runbook's braces");
+    }
     if crate::catalogue::Verb::parse(word).is_some() {
         return found.help(format!(
             "`{word}` is a verb: put it in a step, `step \"...\" on members parallel {{ {word} ... }}`"
@@ -222,6 +254,9 @@ fn help(text: &str, at: usize, found: &str, wanted: &[&str]) -> Option<String> {
     }
     if found == "&&" || found == "||" || found == "!" {
         return Some("write `and`, `or`, `not`".to_owned());
+    }
+    if !found.starts_with(char::is_alphanumeric) {
+        return None;
     }
     let words = wanted
         .iter()

@@ -52,7 +52,10 @@ pub(super) fn word(rule: Rule) -> Option<&'static str> {
         | Rule::continued
         | Rule::unsupported
         | Rule::unsupported_word
+        | Rule::item_word
+        | Rule::only_top
         | Rule::bad_runbook
+        | Rule::bad_procedure
         | Rule::bad_step
         | Rule::bad_outage
         | Rule::bad_head
@@ -62,6 +65,13 @@ pub(super) fn word(rule: Rule) -> Option<&'static str> {
         | Rule::curly
         | Rule::only_step_head
         | Rule::only_outage_head => return None,
+        Rule::import | Rule::kw_import => "`import`",
+        Rule::procedure | Rule::procedure_head | Rule::only_procedure_head | Rule::kw_procedure => {
+            "`procedure`"
+        }
+        Rule::parameters => "`(` with parameters",
+        Rule::parameter => "a parameter such as `members: target`",
+        Rule::invoke => "a procedure with its arguments",
         Rule::kw_runbook => "`runbook`",
         Rule::kw_about => "`about`",
         Rule::kw_edition => "`edition`",

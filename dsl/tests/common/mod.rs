@@ -39,6 +39,20 @@ impl Loader for Beside {
         let name = name.to_owned();
         Ok(SourceText { name, text })
     }
+
+    fn import(&self, path: &str, from: &str) -> Result<SourceText, LoadError> {
+        let folder = Path::new(from).parent().unwrap_or(Path::new(""));
+        let beside = folder.join(path);
+        match std::fs::read_to_string(self.0.join(&beside)) {
+            Ok(text) => Ok(SourceText {
+                name: beside.display().to_string(),
+                text,
+            }),
+            Err(_) => Err(LoadError::NotFound {
+                looked_in: vec![".".to_owned(), "the shipped ones".to_owned()],
+            }),
+        }
+    }
 }
 
 /// What `check` says of a file.

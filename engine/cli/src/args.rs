@@ -38,6 +38,8 @@ pub enum Command {
     Exec(ExecArgs),
     /// Show what a run would do, and save it for review; changes nothing
     Plan(PlanArgs),
+    /// Do beside the living cluster what a runbook would do, and tell how long a recovery takes
+    Rehearse(RehearseArgs),
     /// Show the state of a cluster
     #[command(
         after_help = "Examples:\n  runbook status -i prod.inv\n  runbook status -i prod.inv -w json"
@@ -65,6 +67,8 @@ pub enum Command {
     /// Check runbooks without contacting any host
     #[command(after_help = "Examples:\n  runbook check my-own.etcdrb")]
     Check(CheckArgs),
+    /// Run a runbook through fault schedules in a simulated cluster; contacts no host
+    Simulate(SimulateArgs),
     /// Format runbooks
     #[command(
         after_help = "Examples:\n  runbook fmt my-own.etcdrb\n  runbook fmt --check my-own.etcdrb"
@@ -93,6 +97,16 @@ pub enum Command {
         after_help = "Examples:\n  runbook snapshot verify backup.db\n  runbook snapshot inspect backup.db --format json"
     )]
     Snapshot(SnapshotCommand),
+    /// Write Prometheus' targets and alert rules and Grafana's dashboard
+    #[command(
+        after_help = "Examples:\n  runbook monitor -i prod.inv --out monitoring\n  runbook monitor -i prod.inv --out monitoring -C -D    # what would change"
+    )]
+    Monitor(MonitorArgs),
+    /// Estimate how large a database becomes, and the quota that fits it
+    #[command(
+        after_help = "Examples:\n  runbook capacity --pods 10000 --secrets 3000 --configmaps 2000 --events 20000 --writes pods=20\n  runbook capacity --objects leases=5000:400 --writes leases=500 --retention 10m\n  runbook capacity --snapshot backup.db --writes /registry/pods/=20 --format json"
+    )]
+    Capacity(CapacityArgs),
     /// Print a completion script for a shell
     #[command(
         after_help = "Examples:\n  runbook completions bash > /etc/bash_completion.d/runbook"
@@ -215,6 +229,47 @@ impl ExecArgs {
     }
 }
 
+/// `simulate`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  runbook simulate deploy.etcdrb -i prod.inv
+  runbook simulate restore.etcdrb -i prod.inv --faults 10000 --seed 7
+  runbook simulate restore.etcdrb -i prod.inv --schedule 5c0d3a8e91f2b764   # the same faults again
+
+Real planner, real executor, simulated hosts. A file that is not there is a simulated one. Nothing is
+written. 0: no schedule broke a rule; 10: one did, and is shown; 3: guards refuse every starting state.")]
+pub struct SimulateArgs {
+    #[command(flatten)]
+    pub what: RunbookArgs,
+    /// Fault schedules to run
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000_000))]
+    pub faults: usize,
+    /// Decides what goes wrong: the same number, the same faults
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// Run this one schedule again, by the id that a finding shows
+    #[arg(long, value_name = "ID", value_parser = schedule_id, conflicts_with_all = ["faults", "seed"])]
+    pub schedule: Option<u64>,
+    /// Form
+    #[arg(long, value_enum, default_value_t = SimulateFormat::Human)]
+    pub output: SimulateFormat,
+}
+
+/// Forms of a simulation's report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SimulateFormat {
+    /// For a terminal
+    Human,
+    /// For programs
+    Json,
+}
+
+fn schedule_id(text: &str) -> Result<u64, String> {
+    u64::from_str_radix(text, 16)
+        .map_err(|_| "a schedule's id is a number in hex, as a finding shows it".to_owned())
+}
+
 /// `plan`.
 #[derive(Args, Clone, Debug)]
 #[command(
@@ -304,6 +359,63 @@ pub enum Output {
     Plain,
     /// One JSON object an event, on standard output
     Jsonl,
+}
+
+/// `rehearse`.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  runbook rehearse restore.etcdrb -i prod.inv -e snapshot=backup.db
+  runbook rehearse restore.etcdrb -i prod.inv -e snapshot=backup.db --output json > times.json
+  runbook rehearse --clean -i prod.inv       # what a rehearsal left that was killed
+
+Pushes, tries and restores the snapshot on every host, beside the data; starts the copy as a cluster
+of its own, on sockets in its directory; reads it back; removes all of it. No unit, configuration,
+data dir or port of the living cluster is touched. Times are told last, on standard output.")]
+pub struct RehearseArgs {
+    /// A path, or a name looked up in RUNBOOK_PATH, ./playbooks and among the shipped ones
+    #[arg(value_name = "RUNBOOK", required_unless_present = "clean")]
+    pub runbook: Option<String>,
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Parameter; `@FILE` reads a YAML or JSON file of them
+    #[arg(short = 'e', long = "extra-vars", value_name = "NAME=VALUE")]
+    pub extra: Vec<String>,
+    /// Show the plan and stop: nothing is changed anywhere
+    #[arg(short = 'C', long, visible_alias = "check")]
+    pub dry_run: bool,
+    /// Remove what dead rehearsals from this machine left on the hosts, and stop
+    #[arg(long, conflicts_with_all = ["runbook", "extra", "dry_run"])]
+    pub clean: bool,
+    /// What is shown
+    #[arg(long, value_enum, default_value_t = RehearseOutput::Human)]
+    pub output: RehearseOutput,
+}
+
+/// What a rehearsal shows; its times come last, on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RehearseOutput {
+    /// The plan, a live view on a terminal, a table of times
+    Human,
+    /// One line a finished step, a table of times
+    Quiet,
+    /// One timestamped line an event, a table of times
+    Plain,
+    /// One line a finished step, the times as JSON
+    Json,
+}
+
+impl RehearseOutput {
+    /// How its progress is shown.
+    pub const fn progress(self) -> Output {
+        match self {
+            RehearseOutput::Human => Output::Human,
+            RehearseOutput::Quiet | RehearseOutput::Json => Output::Quiet,
+            RehearseOutput::Plain => Output::Plain,
+        }
+    }
 }
 
 /// Forms of a plan.
@@ -429,7 +541,7 @@ pub struct FmtArgs {
 /// `explain`.
 #[derive(Args, Clone, Debug)]
 pub struct ExplainArgs {
-    /// A code such as `runbook::check::unknown_verb`, a verb, a guard, a function or a type
+    /// A code such as `runbook::check::unknown_verb`, a verb, a guard, a function, a type or `procedure`
     pub word: String,
 }
 
@@ -474,6 +586,75 @@ pub struct InventoryShow {
     /// Show passwords for login and sudo, which are masked otherwise
     #[arg(long)]
     pub show_secrets: bool,
+}
+
+/// `monitor`.
+#[derive(Args, Clone, Debug)]
+pub struct MonitorArgs {
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    /// Directory to write into; it is made where it is missing
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Inventory group that holds the members; may be given several times
+    #[arg(long, value_name = "GROUP", default_value = "etcd")]
+    pub group: Vec<String>,
+    /// Authority's certificate, a path on the Prometheus host [default: /etc/prometheus/JOB-ca.crt]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<String>,
+    /// Client certificate, likewise [default: /etc/prometheus/JOB-client.crt]
+    #[arg(long, value_name = "FILE")]
+    pub cert: Option<String>,
+    /// Its key, likewise; only the path is written [default: /etc/prometheus/JOB-client.key]
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<String>,
+    /// Time between two scrapes
+    #[arg(long, value_name = "DURATION", default_value = "15s")]
+    pub interval: String,
+    /// Write nothing, say what would be written
+    #[arg(short = 'C', long, visible_alias = "check")]
+    pub dry_run: bool,
+    /// Show what changes in each file
+    #[arg(short = 'D', long)]
+    pub diff: bool,
+    /// Overwrite files that this command did not write
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `capacity`.
+#[derive(Args, Clone, Debug)]
+pub struct CapacityArgs {
+    /// Pods alive: 1 to 2 KB each
+    #[arg(long, value_name = "N", conflicts_with = "snapshot")]
+    pub pods: Option<u64>,
+    /// Secrets: 1 to 10 KB each
+    #[arg(long, value_name = "N", conflicts_with = "snapshot")]
+    pub secrets: Option<u64>,
+    /// ConfigMaps: 1 to 10 KB each
+    #[arg(long, value_name = "N", conflicts_with = "snapshot")]
+    pub configmaps: Option<u64>,
+    /// Events alive: 0.5 KB each, replaced within an hour
+    #[arg(long, value_name = "N", conflicts_with = "snapshot")]
+    pub events: Option<u64>,
+    /// Other objects: how many, and the bytes of each; may be given several times
+    #[arg(long, value_name = "NAME=N:BYTES", conflicts_with = "snapshot")]
+    pub objects: Vec<String>,
+    /// Take kinds, counts and sizes from this snapshot instead
+    #[arg(long, value_name = "FILE")]
+    pub snapshot: Option<PathBuf>,
+    /// Changes a second of a kind, or in a snapshot of what keys begin with; may be given several times
+    #[arg(long, value_name = "NAME=RATE")]
+    pub writes: Vec<String>,
+    /// How long the oldest revision lives; Kubernetes compacts every 5m what is older than 5m
+    #[arg(long, value_name = "DURATION", default_value = "10m")]
+    pub retention: String,
+    /// Kubernetes nodes: tells the hardware that members want
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<u64>,
+    /// Form
+    #[arg(long, alias = "output", value_enum, default_value_t = Format::Table)]
+    pub format: Format,
 }
 
 /// `snapshot`.

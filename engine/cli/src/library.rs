@@ -30,6 +30,7 @@ pub const RUNBOOKS: &[Shipped] = shipped![
     "recover-nospace.etcdrb",
     "replace.etcdrb",
     "restore.etcdrb",
+    "rolling-restart.etcdrb",
     "rotate-authority.etcdrb",
     "rotate-certs.etcdrb",
     "scale-down.etcdrb",
@@ -37,6 +38,9 @@ pub const RUNBOOKS: &[Shipped] = shipped![
     "set-quota.etcdrb",
     "upgrade.etcdrb",
 ];
+
+/// Files of procedures that runbooks import, by path.
+pub const LIBRARY: &[Shipped] = shipped!["lib/members.etcdrb"];
 
 /// Templates that shipped runbooks and verbs use, by name.
 pub const TEMPLATES: &[Shipped] = &[
@@ -86,6 +90,7 @@ pub enum LookupError {
 pub const EMBEDDED: &str = "embedded:";
 
 /// Finds a runbook: a path, or `embedded:NAME`; then RUNBOOK_PATH's directories, `./playbooks`, the embedded ones (with or without `.etcdrb`).
+/// The shipped library's files are found by their paths.
 pub fn find(name: &str, search: &[PathBuf]) -> Result<Found, LookupError> {
     let direct = Path::new(name);
     if direct.exists() {
@@ -115,6 +120,8 @@ pub fn find(name: &str, search: &[PathBuf]) -> Result<Found, LookupError> {
         if let Some(found) = embedded(&file) {
             return Ok(found);
         }
+    } else if let Some(found) = embedded(name) {
+        return Ok(found);
     }
     Err(LookupError::NotFound {
         name: name.to_owned(),
@@ -123,7 +130,8 @@ pub fn find(name: &str, search: &[PathBuf]) -> Result<Found, LookupError> {
 }
 
 fn embedded(file: &str) -> Option<Found> {
-    let shipped = RUNBOOKS.iter().find(|s| s.name == file)?;
+    let mut all = RUNBOOKS.iter().chain(LIBRARY);
+    let shipped = all.find(|s| s.name == file)?;
     Some(Found {
         name: format!("{EMBEDDED}{}", shipped.name),
         text: shipped.text.to_owned(),
@@ -143,12 +151,37 @@ fn read(path: &Path) -> Result<Found, LookupError> {
     })
 }
 
+/// The file at a path that the file called `from` imports: below that one's directory, else of the shipped library. None: in
+/// neither.
+///
+/// # Errors
+/// It is there and cannot be read.
+pub fn import(path: &str, from: &str) -> Result<Option<Found>, LookupError> {
+    if !stays_below(path) {
+        return Ok(None);
+    }
+    if let Some(shipped) = from.strip_prefix(EMBEDDED) {
+        let beside = Path::new(shipped).with_file_name(path);
+        let beside = beside.to_str().and_then(embedded);
+        return Ok(beside.or_else(|| embedded(path)));
+    }
+    let beside = Path::new(from).with_file_name(path);
+    // What is no file, as a pipe, might never end.
+    if beside.is_file() {
+        return read(&beside).map(Some);
+    }
+    Ok(embedded(path))
+}
+
+/// Whether a path stays below the directory that it is looked for in.
+fn stays_below(path: &str) -> bool {
+    let normal = |c| matches!(c, std::path::Component::Normal(_));
+    Path::new(path).components().all(normal)
+}
+
 /// A template's text: beside the runbook (`templates/` or the directory itself), else an embedded one.
 pub fn template(name: &str, dir: Option<&Path>) -> Option<Found> {
-    if Path::new(name)
-        .components()
-        .any(|c| !matches!(c, std::path::Component::Normal(_)))
-    {
+    if !stays_below(name) {
         return None;
     }
     dir.into_iter()
@@ -165,7 +198,45 @@ pub fn template(name: &str, dir: Option<&Path>) -> Option<Found> {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, template};
+    use super::{find, import, template};
+
+    /// What was imported: its name, or that there is nothing.
+    fn imported(path: &str, from: &str) -> Option<String> {
+        import(path, from).unwrap().map(|found| found.name)
+    }
+
+    #[test]
+    fn imports_are_found_beside_the_file_then_in_the_shipped_library() {
+        let playbooks = concat!(env!("CARGO_MANIFEST_DIR"), "/../../playbooks");
+        let beside = imported("lib/members.etcdrb", &format!("{playbooks}/own.etcdrb"));
+        assert_eq!(beside, Some(format!("{playbooks}/lib/members.etcdrb")));
+        let shipped = Some("embedded:lib/members.etcdrb".to_owned());
+        assert_eq!(imported("lib/members.etcdrb", "/tmp/own.etcdrb"), shipped);
+        assert_eq!(
+            imported("lib/members.etcdrb", "embedded:rolling-restart.etcdrb"),
+            shipped
+        );
+        // Within the library a path is relative to the file as well.
+        assert_eq!(
+            imported("members.etcdrb", "embedded:lib/members.etcdrb"),
+            shipped
+        );
+        assert_eq!(imported("members.etcdrb", "/tmp/own.etcdrb"), None);
+    }
+
+    #[test]
+    fn imports_stay_below_the_directory() {
+        let own = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../playbooks/lib/own.etcdrb"
+        );
+        let absolute = concat!(env!("CARGO_MANIFEST_DIR"), "/../../playbooks/backup.etcdrb");
+        assert_eq!(imported("../backup.etcdrb", own), None);
+        assert_eq!(imported("x/../../backup.etcdrb", own), None);
+        assert_eq!(imported(absolute, own), None);
+        // A directory is no file.
+        assert_eq!(imported("lib", absolute), None);
+    }
 
     #[test]
     fn a_name_finds_the_shipped_runbook_anywhere() {

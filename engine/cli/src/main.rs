@@ -56,6 +56,7 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
             // INVARIANT: clap asks for one of the two.
             (None, None) => Ok(exit::USAGE),
         },
+        Command::Rehearse(args) => command::rehearse::rehearse(&args, environment),
         Command::Status(args) => command::status::status(&args, environment),
         Command::Resume(args) => command::runs::go_on(&args, environment),
         Command::Rollback(args) => command::runs::undo(&args, environment),
@@ -63,6 +64,7 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
         Command::Runs(args) => command::runs::list(&args, environment),
         Command::Show(args) => command::runs::show(&args, environment),
         Command::Check(args) => command::check::check(&args, environment),
+        Command::Simulate(args) => command::simulate::simulate(&args, environment),
         Command::Fmt(args) => command::check::fmt(&args, environment),
         Command::Explain(args) => command::check::explain_word(&args),
         Command::View(args) => command::check::view(&args, environment),
@@ -74,6 +76,8 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
         Command::Snapshot(SnapshotCommand::Verify(args)) => {
             command::snapshot::judge(&args, environment)
         }
+        Command::Monitor(args) => command::monitor::monitor(&args, environment),
+        Command::Capacity(args) => command::capacity::capacity(&args, environment),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "runbook", &mut out);

@@ -1,9 +1,9 @@
 //! Runbooks as commands take them: found, checked, given their parameters.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use runbook_dsl::checked::{CheckedRunbook, SourceText};
+use runbook_dsl::checked::{Checked, CheckedRunbook, SourceText};
 use runbook_dsl::{Diagnostic, LoadError, Loader};
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use crate::command::warn;
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
-use crate::library::{Found, LookupError, find, template};
+use crate::library::{EMBEDDED, Found, LIBRARY, LookupError, Shipped, find, import, template};
 
 impl From<LookupError> for Failure {
     fn from(error: LookupError) -> Self {
@@ -40,7 +40,7 @@ impl From<LookupError> for Failure {
     }
 }
 
-/// Templates beside the runbook, then the embedded ones.
+/// Templates and imports beside the runbook, then the embedded ones.
 struct Beside(Option<PathBuf>);
 
 impl Loader for Beside {
@@ -63,22 +63,60 @@ impl Loader for Beside {
             }
         }
     }
+
+    fn import(&self, path: &str, from: &str) -> Result<SourceText, LoadError> {
+        match import(path, from) {
+            Ok(Some(found)) => Ok(SourceText {
+                name: found.name,
+                text: found.text,
+            }),
+            Ok(None) => {
+                let beside = Path::new(from).parent().filter(|_| !is_shipped(from));
+                let looked_in = beside
+                    .map(|dir| Path::new(".").join(dir).display().to_string())
+                    .into_iter()
+                    .chain([format!("the shipped ones ({})", names(LIBRARY))])
+                    .collect();
+                Err(LoadError::NotFound { looked_in })
+            }
+            Err(LookupError::Unreadable { path, source }) => Err(LoadError::Unreadable {
+                path,
+                reason: source.to_string(),
+            }),
+            Err(other) => Err(LoadError::Unreadable {
+                path: path.to_owned(),
+                reason: other.to_string(),
+            }),
+        }
+    }
 }
 
-/// Checks a text that was found.
-pub fn check_found(found: &Found) -> Result<(CheckedRunbook, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let source = SourceText {
+fn is_shipped(name: &str) -> bool {
+    name.starts_with(EMBEDDED)
+}
+
+fn names(shipped: &[Shipped]) -> String {
+    let names: Vec<&str> = shipped.iter().map(|s| s.name).collect();
+    names.join(", ")
+}
+
+/// Checks a text that was found, a runbook or a library.
+pub fn check_found(found: &Found) -> Result<(Checked, Vec<Diagnostic>), Vec<Diagnostic>> {
+    runbook_dsl::check_file(source_of(found), &Beside(found.dir.clone()))
+}
+
+fn source_of(found: &Found) -> SourceText {
+    SourceText {
         name: found.name.clone(),
         text: found.text.clone(),
-    };
-    runbook_dsl::check(source, &Beside(found.dir.clone()))
+    }
 }
 
 /// Finds and checks a runbook; shows its warnings.
 pub fn read(name: &str, environment: &Environment) -> Result<CheckedRunbook, Failure> {
     let found = find(name, &environment.runbook_path)?;
-    let (checked, warnings) =
-        check_found(&found).map_err(|errors| Failure::all(exit::BAD_INPUT, errors))?;
+    let (checked, warnings) = runbook_dsl::check(source_of(&found), &Beside(found.dir.clone()))
+        .map_err(|errors| Failure::all(exit::BAD_INPUT, errors))?;
     warn(
         warnings.iter().map(|w| w as &dyn miette::Diagnostic),
         environment,

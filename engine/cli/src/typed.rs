@@ -19,7 +19,12 @@ pub fn footer(args: &RunbookArgs, plan: &Plan) -> Footer {
 
 /// `runbook exec ...` with everything that went into the plan. Secrets are left for the operator to fill in.
 fn command(args: &RunbookArgs, plan: &Plan) -> String {
-    let mut words = format!("runbook exec {}", quoted(&args.runbook));
+    typed("exec", args, plan)
+}
+
+/// `runbook VERB ...` with everything that goes into the plan.
+pub fn typed(verb: &str, args: &RunbookArgs, plan: &Plan) -> String {
+    let mut words = format!("runbook {verb} {}", quoted(&args.runbook));
     words += &again(&args.inventory, &args.connection);
     let mut add = |flag: &str, value: &str| words += &format!(" {flag} {}", quoted(value));
     if let Some(limit) = &args.inventory.limit {

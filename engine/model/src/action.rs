@@ -144,7 +144,7 @@ pub enum Action {
         state: ServiceState,
         /// Whether it is to start at boot; none leaves it.
         enabled: Option<bool>,
-        /// Seconds to wait for it to get there.
+        /// Seconds to wait for it to get there; zero: it is told to, and not waited for.
         wait_s: u64,
     },
     /// systemd reads its unit files again.
@@ -203,6 +203,13 @@ pub enum Action {
         /// Receipt to write beside the data dir.
         origin: DataDirOrigin,
     },
+    /// A copy of a member beside the living one: a cluster of its own, which nobody but this host can reach.
+    RehearseMember {
+        /// The copy's directory: made, used and removed by these actions alone, on the data dir's file system.
+        dir: String,
+        /// What is done with it.
+        part: Rehearsal,
+    },
     /// The snapshot of one member, streamed to the control host, verified, with a manifest beside it.
     SaveSnapshot {
         /// The member asked.
@@ -243,6 +250,48 @@ pub enum Rotation {
     Switch,
     /// The old one is trusted no longer.
     Drop,
+}
+
+/// What is done with the copy of a member, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "part", rename_all = "kebab-case")]
+pub enum Rehearsal {
+    /// Its directory is made anew; copies that dead rehearsals left beside it are ended and removed.
+    Prepare {
+        /// Who is to run it.
+        user: String,
+    },
+    /// It runs, on sockets in its own directory, and has a leader.
+    Start {
+        /// Absolute path of the binary.
+        etcd: String,
+        /// Absolute path of the tool that asks it.
+        etcdctl: String,
+        /// Member's name.
+        name: String,
+        /// Who runs it.
+        user: String,
+        /// Its quota: enough for the snapshot.
+        quota_bytes: u64,
+        /// Seconds to wait until it serves.
+        wait_s: u64,
+        /// Seconds after which it ends by itself, whatever became of the run.
+        life_s: u64,
+    },
+    /// It is the restored cluster, and holds what the snapshot holds.
+    ReadBack {
+        /// Absolute path of the tool that asks it.
+        etcdctl: String,
+        /// Cluster id as predicted from its token, decimal.
+        cluster_id: String,
+        /// Revision right after the restore.
+        revision: i64,
+        /// Keys alive at that revision; none: they cannot be counted without a password.
+        keys: Option<u64>,
+    },
+    /// It is ended, and its directory removed.
+    Remove,
 }
 
 /// A member to be certified.

@@ -76,7 +76,7 @@ pub struct MemberStatus {
     pub revision: i64,
     /// Errors that it reports of itself.
     pub errors: Vec<String>,
-    /// Its view of the membership; none where it would not say (no quorum on 3.5).
+    /// Its own view of the membership, with a leader or without; none where it would not say (a learner).
     pub members: Option<Vec<Member>>,
     /// Active alarms, as `NOSPACE` with the member's id.
     pub alarms: Vec<Alarm>,

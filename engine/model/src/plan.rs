@@ -50,7 +50,18 @@ pub struct Plan {
     pub warnings: Vec<String>,
 }
 
+/// How the reason begins for which a rehearsal leaves a step of its runbook out.
+pub const NOT_REHEARSED: &str = "not rehearsed: ";
+
 impl Plan {
+    /// Whether it rehearses a runbook beside the living cluster.
+    pub fn is_rehearsal(&self) -> bool {
+        self.steps()
+            .flat_map(|s| &s.work)
+            .flat_map(|w| &w.actions)
+            .any(|a| matches!(a.action, Action::RehearseMember { .. }))
+    }
+
     /// Steps in order, outages opened.
     pub fn steps(&self) -> impl Iterator<Item = &PlanStep> {
         self.items.iter().filter_map(|item| match item {

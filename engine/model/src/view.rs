@@ -79,6 +79,9 @@ pub struct SnapshotFacts {
     pub revision: i64,
     /// Entries in all buckets, as 3.4 and 3.5 count them.
     pub total_keys: u64,
+    /// Keys alive, as a member counts them.
+    #[serde(default)]
+    pub live_keys: u64,
     /// Whether the trailing SHA-256 is there.
     pub has_hash: bool,
     /// Lowest etcd minor that can read it, as `3.4`, where known.

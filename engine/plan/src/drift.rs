@@ -141,11 +141,16 @@ fn text_of<'s>(sources: &'s [Source], name: &str) -> &'s str {
     found.map_or("", |s| s.text.as_str())
 }
 
-/// Differences between texts by name; the first is the runbook, the others are templates.
+/// Differences between texts by name; the first is the runbook, the others are imports and templates.
 pub fn of_sources(before: &[Source], now: &[Source]) -> Vec<Drift> {
     let as_things = |sources: &[Source]| -> Things {
         let named = sources.iter().enumerate().map(|(at, source)| {
-            let kind = if at == 0 { "runbook" } else { "template" };
+            let kind = match at {
+                0 => "runbook",
+                // Nothing else can be imported.
+                _ if source.name.ends_with(".etcdrb") => "import",
+                _ => "template",
+            };
             let of = Properties::from([("sha256".to_owned(), source.sha256.clone())]);
             (format!("{kind} {}", source.name), of)
         });

@@ -157,6 +157,8 @@ impl Arguments<'_> {
         }
     }
 
+    // One row a guard.
+    #[allow(clippy::too_many_lines)]
     fn guard(&self, name: GuardName, batch: &[HostName]) -> Outcome<Guard> {
         let members = self.hosts("members")?;
         Ok(match name {

@@ -24,6 +24,7 @@ mod parameters;
 mod paths;
 mod predict;
 mod prepare;
+mod rehearse;
 mod request;
 mod select;
 mod targets;
@@ -42,6 +43,7 @@ pub use facts::{control, facts, uploads};
 pub use files::source;
 pub use given::{Given, given};
 pub use prepare::{Prepared, prepare};
+pub use rehearse::{RehearseError, as_never_restored, rehearsal_of, rehearse, restores};
 pub use request::{Digest, Files, LocalFiles, Request};
 pub use value::duration;
 

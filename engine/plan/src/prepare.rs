@@ -148,7 +148,7 @@ fn settle<'a>(request: &Request<'a>, problems: &mut Vec<Problem>) -> Prepared<'a
     let empty = BTreeMap::new();
     let mut tentative = early.common.clone();
     targets::resolve(
-        request.checked.targets(),
+        (request.checked.targets(), request.checked.parameters()),
         &scope(&empty),
         &mut tentative,
         &mut Vec::new(),
@@ -157,7 +157,7 @@ fn settle<'a>(request: &Request<'a>, problems: &mut Vec<Problem>) -> Prepared<'a
     let parameters = parameters::with_inventory(request, early, &concerned, problems);
     let mut values = parameters.common.clone();
     targets::resolve(
-        request.checked.targets(),
+        (request.checked.targets(), request.checked.parameters()),
         &scope(&empty),
         &mut values,
         problems,

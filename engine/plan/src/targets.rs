@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use runbook_dsl::checked::Target;
+use runbook_dsl::checked::{Parameter, Target};
 use runbook_model::host::HostName;
 
 use crate::error::{Fault, Problem};
@@ -11,7 +11,7 @@ use crate::value::Value;
 
 /// Resolves targets in order into `values`. Counts are checked as soon as they can be told. Gives warnings.
 pub(crate) fn resolve(
-    targets: &[Target],
+    (targets, parameters): (&[Target], &[Parameter]),
     scope: &Scope<'_>,
     values: &mut BTreeMap<String, Value>,
     problems: &mut Vec<Problem>,
@@ -37,6 +37,10 @@ pub(crate) fn resolve(
                             format!("the inventory has no group `{name}`: was `{meant}` meant?")
                         }));
                     }
+                    // A parameter that has no value, which is told already.
+                    Fault::UnknownHost { ref name, .. }
+                        if !problems.is_empty()
+                            && parameters.iter().any(|p| p.name.value == *name) => {}
                     _ => problems.push(problem),
                 }
                 Vec::new()

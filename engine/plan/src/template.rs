@@ -22,7 +22,7 @@ const SHIPPED_CONFIG: &str = include_str!("../../../playbooks/templates/etcd.con
 
 /// A template's text, by the name that the runbook uses.
 pub(crate) fn find<'a>(runbook: &'a CheckedRunbook, name: &str) -> Outcome<&'a str> {
-    let beside = runbook.sources().iter().skip(1).find(|source| {
+    let beside = runbook.templates().iter().find(|source| {
         source.name == name
             || source
                 .name

@@ -1,4 +1,4 @@
-//! The body of a runbook in order, outages opened.
+//! The body of a runbook in order, outages and calls of procedures opened.
 
 use runbook_dsl::catalogue::Verb;
 use runbook_dsl::checked::{Call, CheckedRunbook, GuardUse, Item, Step};
@@ -13,7 +13,7 @@ pub(crate) fn steps(items: &[Item]) -> Vec<&Step> {
     for item in items {
         match item {
             Item::Step(step) => out.push(step.as_ref()),
-            Item::Outage { items, .. } => out.extend(steps(items)),
+            Item::Outage { items, .. } | Item::Called { items, .. } => out.extend(steps(items)),
             _ => {}
         }
     }
@@ -45,7 +45,7 @@ fn ensures<'a>(items: &'a [Item], out: &mut Vec<&'a GuardUse>) {
     for item in items {
         match item {
             Item::Ensure(guard) => out.push(guard),
-            Item::Outage { items, .. } => ensures(items, out),
+            Item::Outage { items, .. } | Item::Called { items, .. } => ensures(items, out),
             _ => {}
         }
     }

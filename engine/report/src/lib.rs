@@ -3,6 +3,7 @@
 //! Knows: the nouns of the model and how people read. Must not know: hosts, files, clocks. Everything from a host is escaped here.
 
 pub mod plan;
+pub mod rehearsal;
 pub mod review;
 pub mod run;
 pub mod status;

@@ -30,6 +30,10 @@ pub fn choose(step: &PlanStep, pending: &[HostName], view: &View) -> Batch {
     match step.strategy {
         Strategy::Parallel => Batch::Hosts(ready),
         Strategy::Rolling { batch } => {
+            if step.leader_last {
+                // Working on a member that is down already costs nothing, and brings it back first.
+                ready.sort_by_key(|host| serves_as_voter(host, view));
+            }
             ready.truncate(batch.max(1));
             Batch::Hosts(ready)
         }

@@ -68,8 +68,7 @@ pub fn after_failure(plan: &Plan, state: &RunState, failure: Failure) -> Policy 
     };
     let undo = match plan.on_failure {
         OnFailure::Pause => false,
-        OnFailure::Rollback => true,
-        OnFailure::RollbackBeforeIrreversible => !state.irreversible_passed,
+        OnFailure::Rollback | OnFailure::RollbackBeforeIrreversible => !state.irreversible_passed,
     };
     match stays {
         RunEnd::Unreachable { reason } | RunEnd::Failed { reason }

@@ -7,10 +7,11 @@ use runbook_model::facts::Tool;
 use runbook_model::host::HostName;
 use runbook_run::world::Order;
 use sha2::{Digest, Sha256};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use crate::change;
 use crate::data;
-use crate::model::{ControlFile, Effect, File, Host, Model};
+use crate::model::{ControlFile, Doing, Effect, File, Host, Model};
 use crate::service;
 use crate::world::{SimWorld, failed};
 
@@ -22,35 +23,67 @@ pub(crate) type Change = Result<bool, String>;
 
 pub(crate) async fn carry_out(
     world: &SimWorld,
-    host: &HostName,
+    doing: &Doing,
     order: &Order,
     index: usize,
 ) -> Outcome {
+    let host = &doing.host;
     let Some(action) = order.actions.get(index) else {
         return Outcome::NotStarted;
     };
+    let boot = world.with(|model| model.hosts.get(host).map_or(0, |h| h.boot));
     sleep(Duration::from_millis(HALF_MS)).await;
+    if let Action::ChangeCluster {
+        change,
+        cluster_id,
+        through,
+    } = action
+    {
+        let site = change::Site {
+            world,
+            doing,
+            cluster_id: cluster_id.as_deref(),
+            through,
+            deadline: Instant::now() + Duration::from_millis(order.timeout_ms),
+        };
+        let outcome = change::carry_out(&site, change).await;
+        if let Outcome::Done { changed } = outcome {
+            note(world, host, order, (index, changed, boot));
+        }
+        return outcome;
+    }
     let change = match action {
-        Action::Service { .. } => service::bring_to(world, host, action).await,
-        other => world.edit(|model| instant(model, host, &order.run, other)),
+        Action::Service { .. } => service::bring_to(world, doing, action).await,
+        other => world.edit_for(doing, |model| instant(model, host, &order.run, other)),
     };
     sleep(Duration::from_millis(HALF_MS)).await;
     match change {
         Ok(changed) => {
-            world.with(|model| {
-                model.log.push(Effect {
-                    host: host.clone(),
-                    step: order.step,
-                    attempt: order.attempt,
-                    undo: order.undo,
-                    action: index,
-                    changed,
-                });
-            });
+            note(world, host, order, (index, changed, boot));
             Outcome::Done { changed }
         }
         Err(reason) => failed(reason),
     }
+}
+
+/// Remembers what was done.
+fn note(
+    world: &SimWorld,
+    host: &HostName,
+    order: &Order,
+    (action, changed, boot): (usize, bool, u32),
+) {
+    world.with(|model| {
+        model.log.push(Effect {
+            host: host.clone(),
+            step: order.step,
+            attempt: order.attempt,
+            undo: order.undo,
+            action,
+            changed,
+            boot,
+        });
+    });
 }
 
 fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Change {
@@ -111,7 +144,7 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
             failed,
         } => data::reinstate(host, data_dir, aside, failed),
         Action::RestoreDataDir { .. } => data::restore(host, run, action),
-        Action::ChangeCluster { .. } => Err("the simulator does not know this change".to_owned()),
+        Action::RehearseMember { dir, part } => data::rehearse(host, dir, part),
         Action::Shell {
             creates, read_only, ..
         } => Ok(shell(host, creates.as_deref(), *read_only)),
@@ -120,6 +153,7 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
         | Action::IssueCertificates { .. }
         | Action::RotateAuthority { .. }
         | Action::ReinstateCertificates { .. }
+        | Action::ChangeCluster { .. }
         | Action::Service { .. } => Ok(false),
     }
 }
@@ -135,13 +169,15 @@ fn upload(model: &mut Model, name: &HostName, action: &Action) -> Change {
     else {
         return Ok(false);
     };
+    // A member's certificates stand in a directory of its own below the authority's.
     let issued = || {
-        let dir = source.rsplit_once('/').map_or("", |(dir, _)| dir);
-        model.control.contains_key(&format!("{dir}/ca.crt"))
+        let dirs = source.rmatch_indices('/').take(2);
+        let mut dirs = dirs.map(|(end, _)| source.get(..end).unwrap_or_default());
+        dirs.any(|dir| model.control.contains_key(&format!("{dir}/ca.crt")))
     };
     let from = match model.control.get(source) {
         Some(file) => file.clone(),
-        // A leaf that stands beside an authority was issued with it.
+        // A leaf that stands beside or below an authority was issued with it.
         None if issued() => control_text(source),
         None => return Err(format!("`{source}` is not there")),
     };

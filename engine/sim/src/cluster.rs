@@ -1,13 +1,14 @@
-//! etcd's rules: membership, quorum, leader, replication, joining.
+//! What a member is: its data, who it is connected with, whether they are enough, and what they have in common.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use runbook_model::cluster::Member;
 use runbook_model::host::HostName;
 use runbook_model::quorum::quorum;
-use sha2::{Digest, Sha256};
 
-use crate::model::Model;
+use crate::calls::Refusal;
+use crate::model::{Model, RunningEtcd};
+pub use crate::store::Store;
 
 /// What a data dir holds of a member.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,70 +21,84 @@ pub struct MemberData {
     pub members: Vec<Member>,
     /// The keys.
     pub store: Store,
+    /// Members with a NOSPACE alarm.
+    pub alarms: BTreeSet<u64>,
+    /// Bytes of its file: it grows, and shrinks by defragmentation alone.
+    pub db_size: u64,
 }
 
-/// Keys and values at a revision.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Store {
-    /// Newest revision.
-    pub revision: i64,
-    /// Compacted up to here.
-    pub compacted: i64,
-    /// Live keys.
-    pub keys: BTreeMap<String, String>,
+/// What is in use of a fresh member's file.
+const FRESH_IN_USE: u64 = 16_384;
+const PAGE: u64 = 4_096;
+
+impl MemberData {
+    /// Bytes of its file that are in use.
+    pub fn in_use(&self) -> u64 {
+        FRESH_IN_USE + self.store.bytes().next_multiple_of(PAGE)
+    }
+
+    /// Bytes of its file; a page is always free.
+    pub fn size(&self) -> u64 {
+        self.db_size.max(self.in_use() + PAGE)
+    }
+
+    /// Its entry in a list.
+    pub(crate) fn listed<'a>(&self, members: &'a [Member]) -> Option<&'a Member> {
+        members.iter().find(|m| m.id == self.member_id)
+    }
+
+    /// As it knows itself.
+    pub fn is_learner(&self) -> bool {
+        self.listed(&self.members).is_some_and(|m| m.is_learner)
+    }
+
+    pub(crate) fn key(&self) -> (u64, u64) {
+        (self.cluster_id, self.member_id)
+    }
 }
 
-impl Store {
-    /// A fresh member's store.
-    pub fn empty() -> Self {
-        Self {
-            revision: 1,
-            ..Self::default()
-        }
-    }
-
-    /// A hash over all of it.
-    pub fn hash(&self) -> u32 {
-        let mut hash = Sha256::new();
-        hash.update(self.revision.to_be_bytes());
-        hash.update(self.compacted.to_be_bytes());
-        for (key, value) in &self.keys {
-            hash.update(key);
-            hash.update([0]);
-            hash.update(value);
-            hash.update([0]);
-        }
-        let sum = hash.finalize();
-        u32::from_be_bytes([sum[0], sum[1], sum[2], sum[3]])
-    }
-
-    /// Writes a key.
-    pub fn put(&mut self, key: &str, value: &str) {
-        self.revision += 1;
-        self.keys.insert(key.to_owned(), value.to_owned());
-    }
+/// How far a member's log has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Progress {
+    pub term: u64,
+    pub index: u64,
 }
 
 impl Model {
-    /// A running member on a host: its data.
-    pub fn running_member(&self, host: &HostName) -> Option<&MemberData> {
-        let host = self.hosts.get(host)?;
-        let dir = host
-            .services
+    /// The etcd that runs on a host.
+    pub(crate) fn running_etcd(&self, host: &HostName) -> Option<&RunningEtcd> {
+        let services = &self.hosts.get(host)?.services;
+        services
             .values()
             .filter(|s| s.running)
-            .find_map(|s| s.etcd.as_ref())?;
-        host.data.get(&dir.data_dir)?.member.as_ref()
+            .find_map(|s| s.etcd.as_ref())
     }
 
-    fn running_member_mut(&mut self, host: &HostName) -> Option<&mut MemberData> {
-        let host = self.hosts.get_mut(host)?;
-        let dir = host
-            .services
-            .values()
-            .filter(|s| s.running)
-            .find_map(|s| s.etcd.as_ref())?;
-        host.data.get_mut(&dir.data_dir)?.member.as_mut()
+    /// A running member on a host: its data.
+    pub fn running_member(&self, host: &HostName) -> Option<&MemberData> {
+        let dir = &self.running_etcd(host)?.data_dir;
+        self.hosts.get(host)?.data.get(dir)?.member.as_ref()
+    }
+
+    /// Whether a running member's data was restored from a snapshot.
+    pub(crate) fn restored(&self, host: &HostName) -> bool {
+        let Some(host) = self.hosts.get(host) else {
+            return false;
+        };
+        let running = host.services.values().filter(|s| s.running);
+        running
+            .filter_map(|s| host.data.get(&s.etcd.as_ref()?.data_dir))
+            .any(|dir| dir.origin.is_some())
+    }
+
+    pub(crate) fn running_member_mut(&mut self, host: &HostName) -> Option<&mut MemberData> {
+        let dir = self.running_etcd(host)?.data_dir.clone();
+        self.hosts
+            .get_mut(host)?
+            .data
+            .get_mut(&dir)?
+            .member
+            .as_mut()
     }
 
     /// Hosts of running members of a cluster that reach each other.
@@ -100,19 +115,38 @@ impl Model {
             .collect()
     }
 
+    /// How far a member has come; one that was never heard of has its bootstrap's entries.
+    pub(crate) fn progress(&self, member: &MemberData) -> Progress {
+        let known = self.raft.get(&member.key()).copied();
+        known.unwrap_or(Progress {
+            term: 1,
+            index: member.members.len() as u64,
+        })
+    }
+
+    /// Of these, connected with each other, the one that has come furthest: its membership is what counts.
+    pub(crate) fn newest_of(&self, up: &[HostName]) -> Option<&MemberData> {
+        // Of equals the first: max_by_key would take the last.
+        let data = up.iter().rev().filter_map(|h| self.running_member(h));
+        data.max_by_key(|m| (self.progress(m), m.store.revision))
+    }
+
     /// Whether the connected members can commit.
     pub fn has_quorum(&self, cluster_id: u64) -> bool {
-        let up = self.connected(cluster_id);
-        let data = up.iter().filter_map(|h| self.running_member(h));
-        let Some(newest) = data.clone().max_by_key(|m| m.store.revision) else {
+        self.is_quorum(&self.connected(cluster_id))
+    }
+
+    /// Whether these, connected with each other, can commit.
+    pub(crate) fn is_quorum(&self, up: &[HostName]) -> bool {
+        let Some(newest) = self.newest_of(up) else {
             return false;
         };
-        let voters: BTreeSet<_> = newest
+        let voters = newest
             .members
             .iter()
-            .filter(|m| !m.is_learner)
-            .map(|m| m.id)
-            .collect();
+            .filter(|m| !m.is_learner && !self.voteless.contains(&(newest.cluster_id, m.id)));
+        let voters: BTreeSet<_> = voters.map(|m| m.id).collect();
+        let data = up.iter().filter_map(|h| self.running_member(h));
         let healthy = data.filter(|m| voters.contains(&m.member_id)).count();
         !voters.is_empty() && healthy >= quorum(voters.len())
     }
@@ -126,81 +160,50 @@ impl Model {
         self.leaders.get(&member.cluster_id)
     }
 
-    /// Brings leaders, stores and memberships to where etcd would bring them, after anything changed.
-    pub(crate) fn elect(&mut self) {
-        let clusters: BTreeSet<u64> = self
-            .hosts
-            .keys()
-            .filter_map(|h| self.running_member(h))
-            .map(|m| m.cluster_id)
-            .chain(self.with_quorum.iter().copied())
-            .collect();
-        for cluster in clusters {
-            let up = self.connected(cluster);
-            if !self.has_quorum(cluster) {
-                self.leaders.remove(&cluster);
-                if self.with_quorum.remove(&cluster) {
-                    self.quorum_losses.push(cluster);
-                }
-                continue;
-            }
-            self.with_quorum.insert(cluster);
-            let newest = |h: &&HostName| {
-                let member = self.running_member(h);
-                member.map_or(0, |m| m.store.revision)
-            };
-            let leads = self.leaders.get(&cluster).filter(|l| up.contains(l));
-            // Of equals the first: max_by_key would take the last.
-            let Some(leader) = leads
-                .or_else(|| up.iter().rev().max_by_key(newest))
-                .cloned()
-            else {
-                continue;
-            };
-            let Some(log) = self.running_member(&leader).cloned() else {
-                continue;
-            };
-            self.leaders.insert(cluster, leader);
-            for host in up {
-                if let Some(member) = self.running_member_mut(&host) {
-                    member.store = log.store.clone();
-                    member.members.clone_from(&log.members);
-                }
-            }
-        }
-    }
-
     /// Makes another running member lead.
     pub fn move_leader(&mut self, to: &HostName) {
-        if let Some(cluster) = self.running_member(to).map(|m| m.cluster_id)
-            && self.has_quorum(cluster)
-        {
-            self.leaders.insert(cluster, to.clone());
+        let Some(data) = self.running_member(to) else {
+            return;
+        };
+        let (cluster, learner) = (data.cluster_id, data.is_learner());
+        if !learner && self.has_quorum(cluster) {
+            self.lead(cluster, to.clone());
+            self.elect();
         }
     }
 
-    /// Writes through a member; false: no quorum.
+    /// Writes through a member; false: it was not written.
     pub fn put(&mut self, through: &HostName, key: &str, value: &str) -> bool {
-        let Some(leader) = self.leader_of(through).cloned() else {
-            return false;
-        };
-        if let Some(member) = self.running_member_mut(&leader) {
-            member.store.put(key, value);
-        }
-        self.elect();
-        true
+        self.write(through, key, Some(value)).is_ok()
     }
 
     /// Deletes through a member.
     pub fn delete(&mut self, through: &HostName, key: &str) -> bool {
-        let Some(leader) = self.leader_of(through).cloned() else {
-            return false;
-        };
-        if let Some(member) = self.running_member_mut(&leader) {
-            member.store.revision += 1;
-            member.store.keys.remove(key);
-        }
-        self.elect();
-        true
+        self.write(through, key, None).is_ok()
+    }
+
+    /// Puts or deletes (none) through a member: the revision afterwards.
+    ///
+    /// # Errors
+    /// etcd's refusal.
+    pub fn write(
+        &mut self,
+        through: &HostName,
+        key: &str,
+        value: Option<&str>,
+    ) -> Result<i64, Refusal> {
+        self.room_for(through, key, value)?;
+        let cluster = self.asked(through)?.cluster_id;
+        let revision = self.commit(through, |data| {
+            match value {
+                Some(value) => data.store.put(key, value),
+                None => {
+                    data.store.delete(key);
+                }
+            }
+            data.store.revision
+        })?;
+        self.raise_where_full(cluster);
+        Ok(revision)
     }
 }

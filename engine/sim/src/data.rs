@@ -1,14 +1,15 @@
 //! Snapshots and data dirs: trial, set aside, restored, put back.
 
-use runbook_model::action::Action;
+use runbook_model::action::{Action, Rehearsal};
 use runbook_model::cluster::Member;
 use runbook_model::host::HostName;
 use runbook_snapshot::ids;
 use sha2::{Digest, Sha256};
 
-use crate::actions::Change;
-use crate::cluster::{MemberData, Store};
+use crate::actions::{Change, text_file};
+use crate::cluster::MemberData;
 use crate::model::{ControlFile, DataDir, Host, Model};
+use crate::store::Store;
 
 /// The data of a running member is not moved.
 fn unused(host: &Host, data_dir: &str) -> Result<(), String> {
@@ -123,6 +124,7 @@ pub(crate) fn restore(host: &mut Host, run: &str, action: &Action) -> Change {
         member_id: own.id,
         members: members.clone(),
         store,
+        ..MemberData::default()
     };
     let dir = DataDir {
         owner: owner.clone(),
@@ -131,6 +133,50 @@ pub(crate) fn restore(host: &mut Host, run: &str, action: &Action) -> Change {
     };
     host.data.insert(data_dir.clone(), dir);
     Ok(true)
+}
+
+/// A copy beside the member; a file stands for its process.
+pub(crate) fn rehearse(host: &mut Host, dir: &str, part: &Rehearsal) -> Change {
+    let runs = format!("{dir}/running");
+    let store = |host: &Host| {
+        let copy = host.data.get(&format!("{dir}/data"));
+        copy.and_then(|d| d.member.as_ref().map(|m| m.store.clone()))
+            .ok_or_else(|| format!("there is no copy in `{dir}`"))
+    };
+    match part {
+        Rehearsal::Prepare { user } => {
+            take_away(host, dir);
+            host.dirs.insert(dir.to_owned(), user.clone());
+            Ok(true)
+        }
+        Rehearsal::Start { user, .. } => {
+            store(host)?;
+            let file = text_file("", 0o600, user);
+            Ok(host.files.insert(runs, file.clone()) != Some(file))
+        }
+        Rehearsal::ReadBack { revision, keys, .. } => {
+            let store = store(host)?;
+            if !host.files.contains_key(&runs) {
+                return Err("the copy gives no answer".to_owned());
+            }
+            let found = store.keys.len() as u64;
+            if store.revision < *revision || keys.is_some_and(|keys| keys != found) {
+                return Err(format!(
+                    "the copy holds {found} keys at revision {}",
+                    store.revision
+                ));
+            }
+            Ok(false)
+        }
+        Rehearsal::Remove => Ok(take_away(host, dir)),
+    }
+}
+
+fn take_away(host: &mut Host, dir: &str) -> bool {
+    let inside = format!("{dir}/");
+    host.files.retain(|path, _| !path.starts_with(&inside));
+    host.data.retain(|path, _| !path.starts_with(&inside));
+    host.dirs.remove(dir).is_some()
 }
 
 /// The membership that a bootstrap or a restore makes.
@@ -166,6 +212,6 @@ pub(crate) fn snapshot_file(store: Store) -> ControlFile {
         sha256: hex::encode(Sha256::digest(format!("{store:?}"))),
         size: 20_512,
         snapshot: Some(store),
-        refused: Vec::new(),
+        ..ControlFile::default()
     }
 }

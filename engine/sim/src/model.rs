@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use runbook_model::action::ProcessSpec;
 use runbook_model::facts::{DataDirOrigin, LockFacts, Tool};
 use runbook_model::host::HostName;
 use runbook_model::view::SnapshotFacts;
 
-use crate::cluster::{MemberData, Store};
+use crate::cluster::{MemberData, Progress};
 use crate::receipts::{Kept, ReceiptKey};
+use crate::service;
+use crate::store::Store;
+
+/// Digest of what nobody wrote.
+const DAMAGED: &str = "damaged";
 
 /// Everything there is.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +29,56 @@ pub struct Model {
     /// What must never happen and did: a second cluster bootstrapped beside one that its members belong to.
     pub violations: Vec<String>,
     /// Clusters that had quorum and lost it, in order.
-    pub quorum_losses: Vec<u64>,
+    pub quorum_losses: Vec<QuorumLoss>,
     pub(crate) with_quorum: BTreeSet<u64>,
+    /// The order whose action is having its effect right now.
+    pub(crate) acting: Option<Doing>,
+    /// Simulated milliseconds.
+    pub(crate) now_ms: i64,
+    /// When a member was last taken away by something other than an order.
+    pub(crate) struck_ms: Option<i64>,
+    /// How far each member's log has come, by cluster and member.
+    pub(crate) raft: BTreeMap<(u64, u64), Progress>,
+    /// What the leader knows of that.
+    pub(crate) matched: BTreeMap<(u64, u64), u64>,
+    /// Until when members that joined are sent what the others have.
+    pub(crate) syncing: BTreeMap<(u64, u64), i64>,
+    /// Connected members: in which run of their process, since when.
+    pub(crate) links: BTreeMap<HostName, ((u32, u32), i64)>,
+    /// Runs of processes that have come to serve: by host, boot and start.
+    pub(crate) ready: BTreeMap<HostName, (u32, u32)>,
+    /// What members remember of their last compaction, in a run of their process: its revision, and the hash before it.
+    pub(crate) compactions: BTreeMap<HostName, ((u32, u32), i64, u32)>,
+    /// Until when members rewrite their files.
+    pub(crate) paused: BTreeMap<HostName, i64>,
+    /// Members that are listed as voters and have no vote: etcd's mistake on a learner's update.
+    pub(crate) voteless: BTreeSet<(u64, u64)>,
+    /// Members that were removed, by cluster and member.
+    pub(crate) removed: BTreeSet<(u64, u64)>,
+}
+
+/// A cluster lost quorum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuorumLoss {
+    /// The cluster.
+    pub cluster: u64,
+    /// The order that took it away; none: a fault did.
+    pub by: Option<Doing>,
+    /// A member was taken away by a fault after the order's run had last looked at the members.
+    pub unforeseen: bool,
+}
+
+/// An order, from the moment at which its run knew how the members were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doing {
+    /// Host.
+    pub host: HostName,
+    /// Step's number.
+    pub step: usize,
+    /// An undo.
+    pub undo: bool,
+    /// Simulated milliseconds: the look at the members just before it was sent, or the sending where there was none.
+    pub since_ms: i64,
 }
 
 /// An action carried out on a host.
@@ -42,6 +96,8 @@ pub struct Effect {
     pub action: usize,
     /// Whether it changed anything.
     pub changed: bool,
+    /// The host's boot in which it was done.
+    pub boot: u32,
 }
 
 /// A host.
@@ -49,6 +105,8 @@ pub struct Effect {
 pub struct Host {
     /// The control host reaches it.
     pub reachable: bool,
+    /// It has power.
+    pub powered: bool,
     /// Its members reach the other hosts.
     pub isolated: bool,
     /// Counts boots.
@@ -82,6 +140,7 @@ impl Default for Host {
     fn default() -> Self {
         Self {
             reachable: true,
+            powered: true,
             isolated: false,
             boot: 1,
             latency_ms: 1,
@@ -128,11 +187,16 @@ pub struct ControlFile {
     pub snapshot: Option<Store>,
     /// Why the snapshot reader refuses it; empty: it does not.
     pub refused: Vec<String>,
+    /// What the snapshot reader said of a file that really exists.
+    pub facts: Option<SnapshotFacts>,
 }
 
 impl ControlFile {
     /// What the snapshot reader says of it.
     pub fn facts(&self) -> SnapshotFacts {
+        if let Some(facts) = &self.facts {
+            return facts.clone();
+        }
         let store = self.snapshot.clone().unwrap_or_default();
         let mut refused = self.refused.clone();
         if self.snapshot.is_none() && refused.is_empty() {
@@ -145,6 +209,7 @@ impl ControlFile {
             hash: store.hash(),
             revision: store.revision,
             total_keys: store.keys.len() as u64,
+            live_keys: store.keys.len() as u64,
             has_hash: true,
             needs_version: None,
             auth_enabled: false,
@@ -161,6 +226,12 @@ pub struct Service {
     pub enabled: bool,
     /// Times it was started.
     pub starts: u32,
+    /// It has reported itself ready since it was started.
+    pub active: bool,
+    /// It ran when its host lost power, or could not start at boot, and does not run yet.
+    pub failed: bool,
+    /// How it is run without systemd.
+    pub process: Option<ProcessSpec>,
     /// What it is, if it is etcd.
     pub etcd: Option<RunningEtcd>,
 }
@@ -176,6 +247,12 @@ pub struct RunningEtcd {
     pub peer_port: u16,
     /// Its version.
     pub version: String,
+    /// Its name.
+    pub name: String,
+    /// Where clients find it.
+    pub client_url: String,
+    /// Bytes that its file may have; zero: etcd's default.
+    pub quota_bytes: u64,
 }
 
 /// A data dir.
@@ -199,21 +276,94 @@ impl Model {
     pub fn power_off(&mut self, name: &HostName) {
         if let Some(host) = self.hosts.get_mut(name) {
             host.reachable = false;
+            host.powered = false;
             host.boot += 1;
             for service in host.services.values_mut() {
+                service.failed |= service.running;
                 service.running = false;
+                service.active = false;
             }
+        }
+        self.struck_ms = Some(self.now_ms);
+        self.elect();
+    }
+
+    /// Turns a host on again: enabled services start, as far as what they find lets them.
+    pub fn power_on(&mut self, name: &HostName) {
+        let Some(host) = self.hosts.get_mut(name).filter(|h| !h.powered) else {
+            return;
+        };
+        host.reachable = true;
+        host.powered = true;
+        let services = host.services.iter().filter(|(_, s)| s.enabled);
+        for unit in services.map(|(unit, _)| unit.clone()).collect::<Vec<_>>() {
+            service::boot(self, name, &unit);
         }
         self.elect();
     }
 
-    /// Turns a host on again: enabled services start.
-    pub fn power_on(&mut self, name: &HostName) {
+    /// Cuts a host's members off from the others, and from the control host as well.
+    pub fn cut_off(&mut self, name: &HostName, from_control: bool) {
         if let Some(host) = self.hosts.get_mut(name) {
-            host.reachable = true;
-            for service in host.services.values_mut() {
-                service.running = service.enabled;
-            }
+            host.isolated = true;
+            host.reachable &= !from_control;
+        }
+        self.struck_ms = Some(self.now_ms);
+        self.elect();
+    }
+
+    /// Joins a host that was cut off to the others again.
+    pub fn join_up(&mut self, name: &HostName) {
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.isolated = false;
+            host.reachable = host.powered;
+        }
+        self.elect();
+    }
+
+    /// Damages a file on a host: its bytes are no longer those that were written.
+    pub fn damage(&mut self, name: &HostName, path: &str) {
+        let file = self.hosts.get_mut(name).and_then(|h| h.files.get_mut(path));
+        if let Some(file) = file {
+            file.sha256 = DAMAGED.to_owned();
+            file.content = None;
+            file.snapshot = None;
+        }
+    }
+
+    /// Damages a file on the control host.
+    pub fn damage_control(&mut self, path: &str) {
+        if let Some(file) = self.control.get_mut(path) {
+            file.sha256 = DAMAGED.to_owned();
+            file.snapshot = None;
+            file.facts = None;
+        }
+    }
+
+    /// Starts a unit, as `systemctl start` does.
+    ///
+    /// # Errors
+    /// The words with which it dies.
+    pub fn start(&mut self, name: &HostName, unit: &str) -> Result<(), String> {
+        let started = service::start_unit(self, name, unit, None);
+        self.elect();
+        started
+    }
+
+    /// Stops a unit.
+    pub fn stop(&mut self, name: &HostName, unit: &str) {
+        service::set_running(self, name, unit, false);
+        self.elect();
+    }
+
+    /// What ran when the host lost power, and does not run yet, is started: by systemd, which goes on trying, or by hand.
+    pub fn retry_units(&mut self, name: &HostName) {
+        let Some(host) = self.hosts.get(name).filter(|h| h.powered) else {
+            return;
+        };
+        let failed = host.services.iter().filter(|(_, s)| s.failed);
+        for unit in failed.map(|(unit, _)| unit.clone()).collect::<Vec<_>>() {
+            service::boot(self, name, &unit);
         }
         self.elect();
     }
@@ -243,9 +393,10 @@ impl Model {
 /// A host as [`Model::image`] compares it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
-    files: BTreeMap<String, File>,
-    dirs: BTreeMap<String, String>,
-    running: BTreeMap<String, (bool, bool)>,
-    data: BTreeMap<String, DataDir>,
-    locks: BTreeMap<String, LockFacts>,
+    pub(crate) files: BTreeMap<String, File>,
+    pub(crate) dirs: BTreeMap<String, String>,
+    /// Running, starts at boot.
+    pub(crate) running: BTreeMap<String, (bool, bool)>,
+    pub(crate) data: BTreeMap<String, DataDir>,
+    pub(crate) locks: BTreeMap<String, LockFacts>,
 }

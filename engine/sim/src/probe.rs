@@ -1,12 +1,13 @@
 //! What hosts and members answer when they are asked.
 
-use runbook_model::cluster::{HashKv, MemberProbe, MemberQuery, MemberStatus, SilentCause};
+use runbook_model::cluster::{Alarm, HashKv, MemberProbe, MemberQuery, MemberStatus, SilentCause};
 use runbook_model::facts::{
     DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, HostFacts, Listener,
     ProbeRequest, ServiceFacts,
 };
 use runbook_model::host::{HostName, MemberSpec};
 
+use crate::cluster::MemberData;
 use crate::model::{DataDir, File, Host, Model, RunningEtcd, Service};
 
 impl Model {
@@ -71,61 +72,102 @@ impl Model {
 
     /// A member's own answer.
     pub(crate) fn probe_member(&self, spec: &MemberSpec, query: MemberQuery) -> MemberProbe {
+        self.probe_host(&spec.host, Some(spec.client_port), query)
+    }
+
+    /// The answer of the member on a host; at a port, or wherever it listens.
+    pub(crate) fn probe_host(
+        &self,
+        name: &HostName,
+        port: Option<u16>,
+        query: MemberQuery,
+    ) -> MemberProbe {
         let silent = |cause, detail: &str| MemberProbe::Silent {
             cause,
             detail: detail.to_owned(),
         };
-        let Some(host) = self.hosts.get(&spec.host).filter(|h| h.reachable) else {
+        let Some(host) = self.hosts.get(name).filter(|h| h.reachable) else {
             return silent(SilentCause::HostUnreachable, "the host does not answer");
         };
-        let listens = host.listener(spec.client_port).is_some();
-        let Some(member) = self.running_member(&spec.host).filter(|_| listens) else {
+        let listens = port.is_none_or(|port| host.listener(port).is_some());
+        let Some(member) = self.running_member(name).filter(|_| listens) else {
             return silent(SilentCause::Refused, "connection refused");
         };
+        if self.is_paused(name) || !self.is_ready(name) {
+            return silent(
+                SilentCause::Timeout,
+                "it took the question and stays silent",
+            );
+        }
+        MemberProbe::Serving(Box::new(self.status(name, member, query)))
+    }
+
+    fn status(&self, name: &HostName, member: &MemberData, query: MemberQuery) -> MemberStatus {
         let leader = self
-            .leader_of(&spec.host)
+            .leader_of(name)
             .and_then(|l| self.running_member(l))
             .map_or(0, |l| l.member_id);
-        let store = &member.store;
-        let running = host.services.values().find_map(|s| s.etcd.as_ref());
-        MemberProbe::Serving(Box::new(MemberStatus {
+        let progress = self.progress(member);
+        let learner = member.is_learner();
+        let bytes = |size: u64| i64::try_from(size).unwrap_or(i64::MAX);
+        let alarms = member.alarms.iter().map(|id| Alarm {
+            member_id: *id,
+            kind: "NOSPACE".to_owned(),
+        });
+        let etcd = self.running_etcd(name);
+        let latency_ms = self.hosts.get(name).map_or(0, |h| h.latency_ms);
+        MemberStatus {
             cluster_id: member.cluster_id,
             member_id: member.member_id,
-            version: running.map(|r| r.version.clone()).unwrap_or_default(),
+            version: etcd.map(|e| e.version.clone()).unwrap_or_default(),
             leader,
-            raft_term: 2,
-            raft_index: store.revision.unsigned_abs(),
-            raft_applied_index: store.revision.unsigned_abs(),
-            db_size: 20_480,
-            db_size_in_use: 16_384,
-            is_learner: member
-                .members
-                .iter()
-                .any(|m| m.id == member.member_id && m.is_learner),
-            revision: store.revision,
+            raft_term: progress.term,
+            raft_index: progress.index,
+            raft_applied_index: progress.index,
+            db_size: bytes(member.size()),
+            db_size_in_use: bytes(member.in_use()),
+            is_learner: learner,
+            revision: member.store.revision,
             errors: if leader == 0 {
                 vec!["etcdserver: no leader".to_owned()]
             } else {
                 Vec::new()
             },
-            // Linearizable since 3.5: without a leader it would not say.
-            members: (leader != 0).then(|| member.members.clone()),
-            alarms: Vec::new(),
-            hash: query.hash_at.map(|_| HashKv {
-                hash: store.hash(),
-                revision: store.revision,
-                compact_revision: if store.compacted == 0 {
-                    -1
-                } else {
-                    store.compacted
-                },
-            }),
+            // As it knows them itself: with a leader or without.
+            members: (!learner).then(|| member.members.clone()),
+            alarms: alarms.collect(),
+            hash: query
+                .hash_at
+                .filter(|_| !learner)
+                .and_then(|at| self.hash(name, member, at)),
             certificate_not_after: None,
             // Nobody makes certificates here: every member serves the one that it should.
             certificate_serial: Some(String::new()),
             certificate_issued: Some(String::new()),
-            latency_us: host.latency_ms * 2_000,
-        }))
+            latency_us: latency_ms * 2_000,
+        }
+    }
+
+    fn hash(&self, name: &HostName, member: &MemberData, at: i64) -> Option<HashKv> {
+        let store = &member.store;
+        let version = self.version_of(name);
+        // At the compacted revision itself there is none up to 3.5.5; and from then on that of before the compaction is remembered.
+        let since = i64::from(version < vec![3, 5, 6]);
+        let remembered = self.compactions.get(name).filter(|(run, revision, _)| {
+            version >= vec![3, 5, 5] && *revision == at && self.run_of(name) == Some(*run)
+        });
+        Some(HashKv {
+            hash: match remembered {
+                Some((_, _, hash)) => *hash,
+                None => store.hash_at(at, since)?,
+            },
+            revision: if at == 0 { store.revision } else { at },
+            compact_revision: if store.compacted == 0 {
+                -1
+            } else {
+                store.compacted
+            },
+        })
     }
 }
 
@@ -245,7 +287,7 @@ impl Host {
             exists: true,
             empty: member.is_none(),
             has_member: member.is_some(),
-            bytes: member.as_ref().map_or(0, |_| 20_480),
+            bytes: member.as_ref().map_or(0, MemberData::size),
             owner: owner.clone(),
             origin: origin.clone(),
             aside,

@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use runbook_model::action::{Action, ServiceState};
-use runbook_model::cluster::Member;
+use runbook_model::action::{Action, ProcessSpec, ServiceState};
 use runbook_model::host::HostName;
-use runbook_snapshot::ids;
 use tokio::time::{Instant, sleep};
 
 use crate::actions::Change;
-use crate::cluster::{MemberData, Store};
-use crate::data::members_of;
-use crate::model::{DataDir, Host, Model, RunningEtcd};
+use crate::model::{DataDir, Doing, Host, Model, RunningEtcd};
 use crate::probe::unit_path;
 use crate::world::SimWorld;
 
@@ -21,7 +17,8 @@ const STOP_MS: u64 = 200;
 const START_MS: u64 = 300;
 const POLL_MS: u64 = 100;
 
-pub(crate) async fn bring_to(world: &SimWorld, host: &HostName, action: &Action) -> Change {
+pub(crate) async fn bring_to(world: &SimWorld, doing: &Doing, action: &Action) -> Change {
+    let host = &doing.host;
     let Action::Service {
         unit,
         state,
@@ -36,32 +33,42 @@ pub(crate) async fn bring_to(world: &SimWorld, host: &HostName, action: &Action)
     let mut changed = false;
     if running && *state != ServiceState::Running {
         sleep(Duration::from_millis(STOP_MS)).await;
-        world.edit(|m| set_running(m, host, unit, false));
+        world.edit_for(doing, |m| set_running(m, host, unit, false));
         changed = true;
+    }
+    if *state == ServiceState::Stopped {
+        // Nobody tries to start any more what was stopped.
+        world.with(|m| forget(m, host, unit));
     }
     if *state != ServiceState::Stopped && (!running || *state == ServiceState::Restarted) {
         sleep(Duration::from_millis(START_MS)).await;
-        world.edit(|m| start(m, host, action))?;
+        world.edit_for(doing, |m| start(m, host, action))?;
         changed = true;
     }
     if let Some(enabled) = *enabled {
         changed |= world.edit(|m| set_enabled(m, host, unit, enabled));
     }
-    if *state != ServiceState::Stopped {
+    if *state != ServiceState::Stopped && *wait_s > 0 {
         ready(world, host, unit, *wait_s).await?;
+        world.with(|m| {
+            let service = m.hosts.get_mut(host).and_then(|h| h.services.get_mut(unit));
+            if let Some(service) = service {
+                service.active = true;
+            }
+        });
     }
     Ok(changed)
 }
 
-/// systemd's notify: etcd is active once it knows a leader.
+/// systemd's notify: etcd is active once it knows a leader, and stays so when it loses it.
 async fn ready(world: &SimWorld, host: &HostName, unit: &str, wait_s: u64) -> Result<(), String> {
     let limit = Instant::now() + Duration::from_secs(wait_s);
     loop {
         let (alive, ready) = world.with(|m| {
             let alive = is_running(m, host, unit);
             let etcd = m.hosts.get(host).and_then(|h| h.services.get(unit));
-            let etcd = etcd.is_some_and(|s| s.etcd.is_some());
-            (alive, !etcd || m.leader_of(host).is_some())
+            let quiet = etcd.is_some_and(|s| s.etcd.is_some() && !s.active);
+            (alive, !quiet || m.leader_of(host).is_some())
         });
         if !alive {
             return Err(format!("`{unit}` stopped again"));
@@ -81,11 +88,23 @@ fn is_running(model: &Model, host: &HostName, unit: &str) -> bool {
     service.is_some_and(|s| s.running)
 }
 
-fn set_running(model: &mut Model, host: &HostName, unit: &str, running: bool) {
+fn forget(model: &mut Model, host: &HostName, unit: &str) {
+    let service = model
+        .hosts
+        .get_mut(host)
+        .and_then(|h| h.services.get_mut(unit));
+    if let Some(service) = service {
+        service.failed = false;
+    }
+}
+
+pub(crate) fn set_running(model: &mut Model, host: &HostName, unit: &str, running: bool) {
     if let Some(host) = model.hosts.get_mut(host) {
         let service = host.services.entry(unit.to_owned()).or_default();
         service.running = running;
         service.starts += u32::from(running);
+        service.active = false;
+        service.failed = false;
     }
 }
 
@@ -98,9 +117,29 @@ fn set_enabled(model: &mut Model, host: &HostName, unit: &str, enabled: bool) ->
 }
 
 fn start(model: &mut Model, name: &HostName, action: &Action) -> Result<(), String> {
-    let Action::Service { unit, process, .. } = action else {
-        return Ok(());
-    };
+    match action {
+        Action::Service { unit, process, .. } => start_unit(model, name, unit, process.as_ref()),
+        _ => Ok(()),
+    }
+}
+
+/// What is done with a unit that is to run: by systemd at boot, or by hand.
+pub(crate) fn boot(model: &mut Model, name: &HostName, unit: &str) {
+    let service = model.hosts.get(name).and_then(|h| h.services.get(unit));
+    let process = service.and_then(|s| s.process.clone());
+    let failed = start_unit(model, name, unit, process.as_ref()).is_err();
+    let host = model.hosts.get_mut(name);
+    if let Some(service) = host.and_then(|h| h.services.get_mut(unit)) {
+        service.failed = failed;
+    }
+}
+
+pub(crate) fn start_unit(
+    model: &mut Model,
+    name: &HostName,
+    unit: &str,
+    process: Option<&ProcessSpec>,
+) -> Result<(), String> {
     let host = model.hosts.get(name).ok_or("no such host")?;
     let (binary, config, user) = match process {
         Some(process) => (process.binary.clone(), process.config.clone(), None),
@@ -116,7 +155,9 @@ fn start(model: &mut Model, name: &HostName, action: &Action) -> Result<(), Stri
     };
     let etcd = start_etcd(model, name, &binary, &config, user.as_deref())?;
     let host = model.hosts.get_mut(name).ok_or("no such host")?;
-    host.services.entry(unit.clone()).or_default().etcd = Some(etcd);
+    let service = host.services.entry(unit.to_owned()).or_default();
+    service.etcd = Some(etcd);
+    service.process = process.cloned();
     set_running(model, name, unit, true);
     Ok(())
 }
@@ -168,6 +209,9 @@ fn start_etcd(
         client_port: port_of(&get("ETCD_LISTEN_CLIENT_URLS"), 2379),
         peer_port: port_of(&get("ETCD_LISTEN_PEER_URLS"), 2380),
         version,
+        name: get("ETCD_NAME"),
+        client_url: get("ETCD_LISTEN_CLIENT_URLS"),
+        quota_bytes: get("ETCD_QUOTA_BACKEND_BYTES").parse().unwrap_or_default(),
     };
     for key in ["ETCD_TRUSTED_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"] {
         if let Some(path) = env.get(key)
@@ -184,11 +228,10 @@ fn start_etcd(
         .data
         .get(&etcd.data_dir)
         .and_then(|d| d.member.as_ref());
-    match known.map(|m| (m.cluster_id, m.member_id)) {
-        Some((cluster, member)) => check_not_removed(model, cluster, member)?,
+    match known {
+        Some(member) => model.check_not_removed(name, member)?,
         None => {
-            let fresh = bootstrap_or_join(model, &env)?;
-            note_if_second(model, &fresh);
+            let fresh = model.begin_member(name, &env)?;
             let owner = user.unwrap_or("root").to_owned();
             let host = model.hosts.get_mut(name).ok_or("no such host")?;
             let dir = host
@@ -211,82 +254,6 @@ fn check_owner(host: &Host, data_dir: &str, user: Option<&str>) -> Result<(), St
         }
         _ => Ok(()),
     }
-}
-
-fn check_not_removed(model: &Model, cluster: u64, member: u64) -> Result<(), String> {
-    if !model.has_quorum(cluster) {
-        return Ok(());
-    }
-    let up = model.connected(cluster);
-    let listed = up
-        .iter()
-        .filter_map(|h| model.running_member(h))
-        .any(|m| m.members.iter().any(|l| l.id == member));
-    if listed {
-        Ok(())
-    } else {
-        Err("the member has been permanently removed from the cluster".to_owned())
-    }
-}
-
-fn bootstrap_or_join(model: &Model, env: &BTreeMap<String, String>) -> Result<MemberData, String> {
-    let get = |key: &str| env.get(key).map(String::as_str).unwrap_or_default();
-    let initial = get("ETCD_INITIAL_CLUSTER");
-    let token = get("ETCD_INITIAL_CLUSTER_TOKEN");
-    let peer_url = get("ETCD_INITIAL_ADVERTISE_PEER_URLS");
-    if get("ETCD_INITIAL_CLUSTER_STATE") == "existing" {
-        return join(model, peer_url);
-    }
-    let members = members_of(initial, token)?;
-    let own = members
-        .iter()
-        .find(|m| m.name == get("ETCD_NAME") && m.peer_urls.iter().any(|u| u == peer_url));
-    let own = own.ok_or("error validating initial cluster: own name or peer URL is not in it")?;
-    Ok(MemberData {
-        cluster_id: ids::cluster_id(token, initial).map_err(|e| e.to_string())?,
-        member_id: own.id,
-        members: members.clone(),
-        store: Store::empty(),
-    })
-}
-
-/// `state new` for a member that a running cluster knows: it will serve alone, and look healthy.
-fn note_if_second(model: &mut Model, fresh: &MemberData) {
-    let own = fresh.members.iter().find(|m| m.id == fresh.member_id);
-    let url = own.and_then(|m| m.peer_urls.first());
-    let known = |m: &MemberData| {
-        let listed = m.members.iter().flat_map(|l| &l.peer_urls);
-        m.cluster_id != fresh.cluster_id && listed.clone().any(|u| Some(u) == url)
-    };
-    let formed = model.hosts.keys().filter_map(|h| model.running_member(h));
-    if formed.into_iter().any(known) {
-        model.violations.push(format!(
-            "cluster {:x} was bootstrapped beside a running one that knows `{}`",
-            fresh.cluster_id,
-            url.map_or("", String::as_str)
-        ));
-    }
-}
-
-/// A running cluster with quorum knows the newcomer by its peer URL.
-fn join(model: &Model, peer_url: &str) -> Result<MemberData, String> {
-    let known = |m: &&Member| m.peer_urls.iter().any(|u| u == peer_url);
-    model
-        .hosts
-        .keys()
-        .filter_map(|h| model.running_member(h))
-        .filter(|m| model.has_quorum(m.cluster_id))
-        .find_map(|m| {
-            let own = m.members.iter().find(known)?;
-            Some(MemberData {
-                member_id: own.id,
-                ..m.clone()
-            })
-        })
-        .ok_or_else(|| {
-            "error validating peerURLs: no cluster could be asked, or none knows this member"
-                .to_owned()
-        })
 }
 
 fn port_of(url: &str, default: u16) -> u16 {

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use runbook_model::action::ProcessSpec;
 use runbook_model::host::{HostName, Install, MemberSpec, Scheme, ServiceManager};
 use runbook_snapshot::ids;
 
 use crate::actions::{add_tools, text_file};
-use crate::cluster::{MemberData, Store};
+use crate::cluster::MemberData;
 use crate::data::{members_of, snapshot_file};
-use crate::model::{DataDir, Host, Model, RunningEtcd, Service};
+use crate::model::{DataDir, File, Host, Model, RunningEtcd, Service};
 use crate::probe::unit_path;
+use crate::store::Store;
 
 /// Token of the clusters made here.
 const TOKEN: &str = "first";
@@ -57,9 +59,57 @@ pub fn config_text(spec: &MemberSpec, initial_cluster: &str, token: &str, state:
 /// A member's unit file.
 pub fn unit_text(spec: &MemberSpec) -> String {
     format!(
-        "[Service]\nUser={}\nEnvironmentFile={}\nExecStart=/usr/bin/etcd\n",
-        spec.user, spec.config
+        "[Service]\nUser={}\nEnvironmentFile={}\nExecStart={}/etcd\n",
+        spec.user,
+        spec.config,
+        bin_dir(spec)
     )
+}
+
+fn process_of(spec: &MemberSpec) -> ProcessSpec {
+    ProcessSpec {
+        binary: format!("{}/etcd", bin_dir(spec)),
+        config: spec.config.clone(),
+        run_dir: spec.run_dir(),
+    }
+}
+
+fn bin_dir(spec: &MemberSpec) -> &str {
+    spec.bin_dir.as_deref().unwrap_or("/usr/bin")
+}
+
+/// A file stands in a directory, as does a data dir.
+fn add_parents(host: &mut Host) {
+    let paths = host.files.keys().chain(host.data.keys());
+    let parents = paths.flat_map(|path| {
+        path.rmatch_indices('/')
+            .map(|(end, _)| path.split_at(end).0)
+    });
+    let parents = parents.filter(|dir| !dir.is_empty()).map(str::to_owned);
+    let parents: Vec<String> = parents.collect();
+    for dir in parents {
+        host.dirs.entry(dir).or_insert_with(|| "root".to_owned());
+    }
+}
+
+/// What a member over TLS reads when it starts.
+fn add_certificates(host: &mut Host, spec: &MemberSpec) {
+    let files = [
+        ("ca.crt", 0o644),
+        ("server.crt", 0o644),
+        ("server.key", 0o600),
+        ("peer.crt", 0o644),
+        ("peer.key", 0o600),
+    ];
+    host.dirs.insert(spec.pki_dir.clone(), "root".to_owned());
+    for (name, mode) in files {
+        let file = text_file(&format!("{name} of {}", spec.name), mode, &spec.user);
+        let file = File {
+            content: None,
+            ..file
+        };
+        host.files.insert(format!("{}/{name}", spec.pki_dir), file);
+    }
 }
 
 impl Model {
@@ -68,7 +118,7 @@ impl Model {
         let mut model = Self::default();
         for (name, spec) in specs {
             let mut host = Host::default();
-            add_tools(&mut host, "/usr/bin", "3.5.16");
+            add_tools(&mut host, bin_dir(spec), "3.5.16");
             host.users.insert(spec.user.clone());
             model.hosts.insert(name.clone(), host);
         }
@@ -92,8 +142,14 @@ impl Model {
             let config = config_text(spec, &initial, TOKEN, "existing");
             host.files
                 .insert(spec.config.clone(), text_file(&config, 0o644, "root"));
-            let unit = text_file(&unit_text(spec), 0o644, "root");
-            host.files.insert(unit_path(&spec.unit), unit);
+            let systemd = spec.manager == ServiceManager::Systemd;
+            if systemd {
+                let unit = text_file(&unit_text(spec), 0o644, "root");
+                host.files.insert(unit_path(&spec.unit), unit);
+            }
+            if spec.scheme == Scheme::Https {
+                add_certificates(host, spec);
+            }
             let id = members.iter().find(|m| m.name == spec.name).map(|m| m.id);
             let dir = DataDir {
                 owner: spec.user.clone(),
@@ -102,19 +158,28 @@ impl Model {
                     member_id: id.unwrap_or_default(),
                     members: members.clone(),
                     store: store.clone(),
+                    ..MemberData::default()
                 }),
                 origin: None,
             };
             host.data.insert(spec.data_dir.clone(), dir);
+            add_parents(host);
             let service = Service {
                 running: true,
-                enabled: true,
+                // A plain process has nobody who would start it at boot.
+                enabled: systemd,
                 starts: 1,
+                active: true,
+                failed: false,
+                process: (!systemd).then(|| process_of(spec)),
                 etcd: Some(RunningEtcd {
                     data_dir: spec.data_dir.clone(),
                     client_port: spec.client_port,
                     peer_port: spec.peer_port,
                     version: "3.5.16".to_owned(),
+                    name: spec.name.clone(),
+                    client_url: spec.client_url(),
+                    quota_bytes: spec.quota_bytes.unwrap_or_default(),
                 }),
             };
             host.services.insert(spec.unit.clone(), service);

@@ -16,7 +16,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::actions::carry_out;
 use crate::faults::{Fault, Moment, Script, When};
-use crate::model::{Host, Model};
+use crate::look::Look;
+use crate::model::{Doing, Host, Model};
 use crate::receipts::{Kept, key};
 
 /// Milliseconds since the epoch at which simulated time begins: 2026-01-01.
@@ -58,12 +59,29 @@ struct State {
     faults: BTreeMap<When, Vec<Fault>>,
     scripts: Vec<(Moment, Script)>,
     asked: u64,
+    attendant: Option<Attendant>,
+    met: Vec<(When, Fault)>,
+    look: Look,
+}
+
+/// Who looks at the model, and may change it, at every moment.
+type Attendant = Box<dyn FnMut(&Moment, &mut Model) + Send>;
+
+impl State {
+    fn asks(&mut self) {
+        self.look.asks(self.model.now_ms);
+    }
+
+    fn is_answered(&mut self) {
+        self.look.is_answered(self.model.now_ms);
+    }
 }
 
 impl SimWorld {
     /// A world. Must be called in [`run`], whose clock it shares.
     pub fn new(mut model: Model) -> Self {
         model.elect();
+        model.has_long_been_so();
         model.quorum_losses.clear();
         Self {
             shared: Arc::new(Shared {
@@ -72,6 +90,9 @@ impl SimWorld {
                     faults: BTreeMap::new(),
                     scripts: Vec::new(),
                     asked: 0,
+                    attendant: None,
+                    met: Vec::new(),
+                    look: Look::default(),
                 }),
                 started: Instant::now(),
             }),
@@ -102,11 +123,54 @@ impl SimWorld {
         self.lock().scripts.push((moment, Box::new(script)));
     }
 
+    /// Lets somebody look at the model, and change it, at every moment.
+    pub fn attend(&self, attendant: impl FnMut(&Moment, &mut Model) + Send + 'static) {
+        self.lock().attendant = Some(Box::new(attendant));
+    }
+
+    /// From now on nothing goes wrong any more, and nobody attends.
+    pub fn calm(&self) {
+        let mut state = self.lock();
+        state.faults.clear();
+        state.attendant = None;
+        let scripts = std::mem::take(&mut state.scripts);
+        // A script may hold the world itself.
+        drop(state);
+        drop(scripts);
+    }
+
+    /// Faults that orders have met so far.
+    pub fn met(&self) -> Vec<(When, Fault)> {
+        self.lock().met.clone()
+    }
+
+    /// Questions to members that were answered so far.
+    pub fn asked(&self) -> u64 {
+        self.lock().asked
+    }
+
+    fn elapsed_ms(&self) -> i64 {
+        i64::try_from(self.shared.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let state = self.shared.state.lock();
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        state.model.now_ms = self.elapsed_ms();
+        if state.model.is_due() {
+            state.model.elect();
+        }
+        state
+    }
+
+    /// Reaches into the model on behalf of an order.
+    pub(crate) fn edit_for<T>(&self, doing: &Doing, change: impl FnOnce(&mut Model) -> T) -> T {
+        let mut state = self.lock();
+        state.model.acting = Some(doing.clone());
+        let changed = change(&mut state.model);
+        state.model.elect();
+        state.model.acting = None;
+        changed
     }
 
     pub(crate) fn with<T>(&self, look: impl FnOnce(&mut Model) -> T) -> T {
@@ -120,12 +184,28 @@ impl SimWorld {
             script(&mut state.model);
             state.model.elect();
         }
+        if let Some(mut attendant) = state.attendant.take() {
+            attendant(moment, &mut state.model);
+            state.attendant = Some(attendant);
+        }
     }
 
     fn take_fault(&self, when: &When) -> Option<Fault> {
         let mut state = self.lock();
         let queue = state.faults.get_mut(when)?;
-        (!queue.is_empty()).then(|| queue.remove(0))
+        if queue.is_empty() {
+            return None;
+        }
+        let fault = queue.remove(0);
+        state.met.push((when.clone(), fault.clone()));
+        Some(fault)
+    }
+
+    async fn ask(&self, host: &HostName, request: &ProbeRequest) -> Result<HostFacts, HostError> {
+        self.travel(host).await?;
+        let facts = self.with(|model| model.facts(host, request));
+        self.travel(host).await?;
+        facts.ok_or_else(|| unreachable(host))
     }
 
     /// A trip to a host: how long it takes, and whether anybody is there.
@@ -146,7 +226,8 @@ impl SimWorld {
     }
 
     /// The host's side of an order: goes on whatever becomes of the connection.
-    async fn carry(self, host: HostName, order: Order, fault: Option<Fault>, boot: u32) {
+    async fn carry(self, doing: Doing, order: Order, fault: Option<Fault>, boot: u32) {
+        let host = doing.host.clone();
         let when = when(&host, &order);
         self.reaches(&Moment::Begins(when.clone()));
         if let Some(Fault::Slow { ms }) = fault {
@@ -162,7 +243,7 @@ impl SimWorld {
             let outcome = if fault == Some(Fault::Fails { action: index }) {
                 failed("it was made to fail")
             } else {
-                carry_out(&self, &host, &order, index).await
+                carry_out(&self, &doing, &order, index).await
             };
             let stop = !matches!(outcome, Outcome::Done { .. });
             let alive = self.keep(&host, &order, outcome, boot);
@@ -222,13 +303,25 @@ impl SimWorld {
         }
     }
 
+    /// An order as it is sent: what its run could know of the members by then.
+    fn doing(&self, host: &HostName, order: &Order) -> Doing {
+        let (now_ms, look) = (self.elapsed_ms(), self.lock().look);
+        Doing {
+            host: host.clone(),
+            step: order.step,
+            undo: order.undo,
+            since_ms: look.since_ms(now_ms),
+        }
+    }
+
     /// Lets an order begin on its host, if it may.
     async fn begin(
         &self,
-        host: &HostName,
+        doing: Doing,
         order: &Order,
         fault: Option<Fault>,
     ) -> Result<(), HostError> {
+        let host = &doing.host.clone();
         while order.undo
             && self.with(|m| {
                 m.hosts
@@ -261,8 +354,7 @@ impl SimWorld {
             Ok(Some(found.boot))
         })?;
         if let Some(boot) = boot {
-            let (world, host, order) = (self.clone(), host.clone(), order.clone());
-            tokio::spawn(world.carry(host, order, fault, boot));
+            tokio::spawn(self.clone().carry(doing, order.clone(), fault, boot));
         }
         Ok(())
     }
@@ -270,14 +362,18 @@ impl SimWorld {
 
 impl Observe for SimWorld {
     async fn probe(&self, host: &HostName, request: &ProbeRequest) -> Result<HostFacts, HostError> {
-        self.travel(host).await?;
-        let facts = self.with(|model| model.facts(host, request));
-        self.travel(host).await?;
-        facts.ok_or_else(|| unreachable(host))
+        self.lock().asks();
+        let facts = self.ask(host, request).await;
+        self.lock().is_answered();
+        facts
     }
 
     async fn member(&self, spec: &MemberSpec, query: MemberQuery) -> MemberProbe {
-        let probe = self.with(|model| model.probe_member(spec, query));
+        let probe = {
+            let mut state = self.lock();
+            state.asks();
+            state.model.probe_member(spec, query)
+        };
         let wait = match &probe {
             MemberProbe::Serving(_) => 1,
             MemberProbe::Silent { .. } => query.timeout_ms,
@@ -286,6 +382,7 @@ impl Observe for SimWorld {
         let asked = {
             let mut state = self.lock();
             state.asked += 1;
+            state.is_answered();
             state.asked
         };
         self.reaches(&Moment::Asked(asked));
@@ -304,8 +401,7 @@ impl Observe for SimWorld {
     }
 
     fn now_ms(&self) -> i64 {
-        let elapsed = self.shared.started.elapsed().as_millis();
-        EPOCH_MS + i64::try_from(elapsed).unwrap_or(i64::MAX)
+        EPOCH_MS.saturating_add(self.elapsed_ms())
     }
 
     async fn sleep(&self, ms: u64) {
@@ -320,6 +416,7 @@ impl World for SimWorld {
         order: Order,
         progress: UnboundedSender<Progress>,
     ) -> Result<Vec<Outcome>, HostError> {
+        let doing = self.doing(host, &order);
         let fault = self.take_fault(&when(host, &order));
         match fault {
             Some(Fault::NotReached) => {
@@ -332,7 +429,7 @@ impl World for SimWorld {
         self.travel(host).await?;
         let lost = fault == Some(Fault::LostAfter);
         let cut = fault == Some(Fault::LostDuring);
-        self.begin(host, &order, fault).await?;
+        self.begin(doing, &order, fault).await?;
         if cut {
             return Ok(unknown(&order, "the connection was lost"));
         }

@@ -6,6 +6,7 @@
 //! Sources: etcd `etcdutl/snapshot`, `server/storage/schema`, `server/storage/mvcc`; bbolt `internal/common`, `tx_check.go`.
 
 mod ahead;
+mod census;
 mod compaction;
 mod content;
 mod damage;
@@ -39,6 +40,7 @@ mod fixtures;
 #[path = "../tests/snapshot/writer.rs"]
 mod writer;
 
+pub use census::{Census, CensusError, PrefixRoom, Room, census, census_source};
 pub use content::BucketStatistics;
 pub use damage::{Damage, Place, Reason, Severity};
 pub use entries::{Alarm, Auth, Downgrade, LISTED, Member, RaftMeta, User};

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use runbook_snapshot::{Options, ReadAt, hash_kv_source, inspect_source};
+use runbook_snapshot::{Options, ReadAt, census_source, hash_kv_source, inspect_source};
 
 #[path = "snapshot/writer.rs"]
 mod writer;
@@ -106,7 +106,10 @@ fn claims_take_no_memory() {
     let before = peak();
     for image in &images {
         inspect_source(image, &OPTIONS).unwrap();
+        assert!(census_source(image).is_err());
     }
+    // The zeros are no record, but a tree that can be walked.
+    assert_eq!(census_source(&huge).unwrap().live.records, 0);
     let report = inspect_source(&huge, &OPTIONS).unwrap();
     let hash = hash_kv_source(&huge, 2, -1);
     let added = peak() - before;

@@ -222,6 +222,8 @@ async fn files_and_directories_converge() {
         lab.apply(undo).await.unwrap(),
         [done(true), done(true), done(false)]
     );
+    // What was made on the way to the directory goes with it.
+    assert!(!std::path::Path::new(&lab.path("a")).exists());
 }
 
 #[tokio::test]
@@ -494,8 +496,16 @@ async fn an_upload_arrives_whole_and_is_not_sent_twice() {
         lab.apply(order("r1", actions())).await.unwrap(),
         [done(true), done(true), done(true)]
     );
+    let written = || {
+        std::fs::metadata(lab.path("up"))
+            .unwrap()
+            .modified()
+            .unwrap()
+    };
+    let before = written();
     let (outcomes, progress) = lab.apply_watched(attempt(2, actions())).await;
     assert_eq!(outcomes.unwrap(), [done(false), done(false), done(false)]);
+    assert_eq!(before, written(), "nothing was written beside the files");
     assert!(
         !progress.iter().any(|p| matches!(p, Progress::Transfer(..))),
         "{progress:?}"
@@ -519,6 +529,40 @@ async fn an_upload_arrives_whole_and_is_not_sent_twice() {
             .contains("not in a directory that this run made"),
         "{outcomes:?}"
     );
+}
+
+#[tokio::test]
+async fn an_uploaded_file_and_its_directory_go_each_by_its_own_action() {
+    let lab = Lab::local().locked("r1").await;
+    std::fs::write(lab.path("small"), b"x").unwrap();
+    let upload = Action::Upload {
+        source: lab.path("small"),
+        dest: lab.path("up/s"),
+        sha256: None,
+        size: None,
+        access: Access::default(),
+        secret: false,
+    };
+    assert_eq!(
+        lab.apply(order("r1", vec![upload])).await.unwrap(),
+        [done(true)]
+    );
+    let gone = || {
+        vec![
+            Action::RemoveUpload {
+                path: lab.path("up/s"),
+            },
+            Action::RemoveCreated {
+                path: lab.path("up"),
+                directory: true,
+            },
+        ]
+    };
+    let remove = lab.apply(attempt(2, gone())).await;
+    assert_eq!(remove.unwrap(), [done(true), done(true)]);
+    assert!(!std::path::Path::new(&lab.path("up")).exists());
+    let again = lab.apply(attempt(3, gone())).await;
+    assert_eq!(again.unwrap(), [done(false), done(false)]);
 }
 
 /// F12: neither the script nor what it started outlives the limit, and nobody claims to know what it did.

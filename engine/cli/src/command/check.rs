@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use runbook_dsl::checked::SourceText;
+use runbook_dsl::checked::{Checked, SourceText};
 use runbook_dsl::codes::Severity;
 use runbook_dsl::diagnostic::bind;
 use runbook_dsl::explain::did_you_mean;
@@ -15,7 +15,7 @@ use crate::args::{CheckArgs, ExplainArgs, FmtArgs, Format, ViewArgs};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::{Failure, render};
-use crate::library::{RUNBOOKS, find};
+use crate::library::{EMBEDDED, LIBRARY, RUNBOOKS, find};
 use crate::runbooks::check_found;
 
 /// Checks runbooks: 0 where all are good, 10 where one is not.
@@ -86,7 +86,8 @@ fn as_json(file: &str, diagnostic: &Diagnostic) -> serde_json::Value {
         "severity": if diagnostic.severity() == Severity::Warning { "warning" } else { "error" },
         "message": diagnostic.message(),
         "labels": diagnostic.labels().iter().map(|l| json!({
-            "source": l.span.source, "start": l.span.start, "end": l.span.end, "text": l.text,
+            "source": l.span.source, "file": diagnostic.file_of(l),
+            "start": l.span.start, "end": l.span.end, "text": l.text,
         })).collect::<Vec<_>>(),
         "help": diagnostic.help_text(),
     })
@@ -160,16 +161,29 @@ pub fn explain_word(args: &ExplainArgs) -> Ended {
     }
 }
 
+/// What a runbook is about, or which procedures a library has.
+fn about(checked: &Checked) -> String {
+    match checked {
+        Checked::Runbook(runbook) => runbook.about().to_owned(),
+        Checked::Library(library) => {
+            let procedures = library.procedures().iter();
+            let names: Vec<&str> = procedures.map(|p| p.name.as_str()).collect();
+            format!("To import: {}.", names.join(", "))
+        }
+    }
+}
+
 /// Prints a shipped runbook, or their names.
 pub fn view(args: &ViewArgs, environment: &Environment) -> Ended {
     match &args.name {
         Some(name) => print(&find(name, &environment.runbook_path)?.text)?,
         None => {
-            for shipped in RUNBOOKS {
-                let about = check_found(&find(shipped.name, &[])?)
-                    .map(|(c, _)| c.about().to_owned())
+            for shipped in RUNBOOKS.iter().chain(LIBRARY) {
+                let name = format!("{EMBEDDED}{}", shipped.name);
+                let about = check_found(&find(&name, &[])?)
+                    .map(|(checked, _)| about(&checked))
                     .unwrap_or_default();
-                print(&format!("{:<20} {about}\n", shipped.name))?;
+                print(&format!("{:<22} {about}\n", shipped.name))?;
             }
         }
     }

@@ -8,7 +8,7 @@ use runbook_inventory::{Inventory, Overrides};
 use runbook_model::facts::HostError;
 use runbook_model::host::{Connection, HostName, MemberSpec};
 use runbook_model::plan::{Plan, PlanItem};
-use runbook_model::view::View;
+use runbook_model::view::{SnapshotFacts, View};
 use runbook_plan::{Files as _, LocalFiles, Prepared, Request, plan, prepare};
 use runbook_report::plan::{html, human, json, markdown, readiness, refused};
 use runbook_run::{Options, RunsDir, execute, observe};
@@ -316,7 +316,10 @@ pub(super) async fn look(
     view
 }
 
-async fn believe_snapshots(prepared: &Prepared<'_>, world: &Arc<RealWorld>) -> Result<(), Failure> {
+pub(super) async fn believe_snapshots(
+    prepared: &Prepared<'_>,
+    world: &Arc<RealWorld>,
+) -> Result<(), Failure> {
     use runbook_run::world::Observe;
     for (path, sha256) in &prepared.needs().snapshots {
         let facts = world.snapshot(path, sha256.as_deref()).await;
@@ -326,16 +329,21 @@ async fn believe_snapshots(prepared: &Prepared<'_>, world: &Arc<RealWorld>) -> R
                 "a relative path begins at the current directory; no host was contacted".to_owned(),
             ));
         }
-        if !facts.refused.is_empty() {
-            return Err(Failure::input(
-                format!("snapshot `{path}` is refused: {}", facts.refused.join("; ")),
-                format!(
-                    "`runbook snapshot verify {path}` shows every finding; no host was contacted"
-                ),
-            ));
+        if let Some(refused) = believe(path, &facts) {
+            return Err(refused);
         }
     }
     Ok(())
+}
+
+/// Why a snapshot that is there is not believed.
+pub(super) fn believe(path: &str, facts: &SnapshotFacts) -> Option<Failure> {
+    (!facts.refused.is_empty()).then(|| {
+        Failure::input(
+            format!("snapshot `{path}` is refused: {}", facts.refused.join("; ")),
+            format!("`runbook snapshot verify {path}` shows every finding; no host was contacted"),
+        )
+    })
 }
 
 /// The exit code that a plan comes to: 0, 3 where a guard would refuse, 4 where a host it needs did not answer.

@@ -1,10 +1,14 @@
 //! One file a command.
 
+pub mod capacity;
 pub mod check;
 pub mod exec;
 pub mod inventory;
+pub mod monitor;
 pub mod plan_file;
+pub mod rehearse;
 pub mod runs;
+pub mod simulate;
 pub mod snapshot;
 pub mod status;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use runbook_model::event::Record;
 use runbook_model::host::HostName;
 use runbook_model::plan::Plan;
+use runbook_report::rehearsal::{rehearsed, table};
 use runbook_report::review::{Footer, html, markdown, of_run};
 use runbook_report::run::replay;
 use runbook_run::{Options, RunState, RunsDir, lock_hosts, resume, rollback, unlock as give_back};
@@ -21,7 +22,7 @@ use crate::inventories::{self, connections, read};
 use crate::operator::confirmation;
 use crate::worlds::{self, drive};
 
-fn runs_dir(environment: &Environment) -> RunsDir {
+pub(super) fn runs_dir(environment: &Environment) -> RunsDir {
     RunsDir::new(environment.state_dir.join("runs"))
 }
 
@@ -170,7 +171,8 @@ fn again(args: &RunArgs, environment: &Environment, again: Again) -> Ended {
     let (journal, records) = runs.open(&run).map_err(|e| Failure::journal(&e))?;
     let plan = plan_of(&records)?;
     let world = world_of(&plan, args, environment)?;
-    worlds::run(async {
+    let times = runs.clone();
+    let code = worlds::run(async {
         let before = records.clone();
         let flags = inventories::again(&args.inventory, &args.connection);
         drive(
@@ -199,7 +201,13 @@ fn again(args: &RunArgs, environment: &Environment, again: Again) -> Ended {
             },
         )
         .await
-    })
+    })?;
+    if plan.is_rehearsal() && matches!(again, Again::Resume { .. }) {
+        let records = times.read(&run).map_err(bad)?;
+        let told = rehearsed(&records).map(|r| table(&r, environment.stdout));
+        print(&told.unwrap_or_default())?;
+    }
+    Ok(code)
 }
 
 /// Gives back the lock of a run on its hosts.

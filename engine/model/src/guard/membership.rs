@@ -28,9 +28,14 @@ fn host_of<'a>(member: &Member, view: &'a View) -> Option<&'a MemberSpec> {
 /// The list's entry of a host's member.
 pub fn listed<'a>(host: &HostName, view: &'a View) -> Option<&'a Member> {
     let members = view.cluster.membership()?;
-    members
-        .iter()
-        .find(|m| host_of(m, view).is_some_and(|s| s.host == *host))
+    let own = view.specs.get(host)?.peer_url();
+    let by_url = members.iter().find(|m| m.peer_urls.contains(&own));
+    // One that was moved is still listed where it was.
+    by_url.or_else(|| {
+        members
+            .iter()
+            .find(|m| host_of(m, view).is_some_and(|s| s.host == *host))
+    })
 }
 
 /// Whether all that the cluster consists of was asked: each member that is listed, or all that the inventory has where nobody lists them.
@@ -43,6 +48,31 @@ pub fn all_asked(view: &View) -> bool {
         }
         None => !view.specs.is_empty() && view.specs.keys().all(asked),
     }
+}
+
+/// A member that was added and not brought to its end.
+fn half_way(member: &Member) -> Option<String> {
+    if member.is_learner {
+        Some(format!("{} is a learner left half-way", shown(member)))
+    } else if member.name.is_empty() {
+        Some(format!("member {} never started", shown(member)))
+    } else {
+        None
+    }
+}
+
+const HALF_WAY: &str = "`runbook resume` or `runbook rollback` of the run that added it; or take it out: `scale-down.etcdrb` with `-e leaving=HOST`";
+const FOREIGN: &str = "add its host to the inventory's group; `scale-down.etcdrb` then removes it, if it is not wanted";
+const ALARM: &str = "an alarm is there for a reason: free space or replace the member, then disarm it; `runbook status` names it";
+const DOWN: &str =
+    "start it again; or take it out first: `scale-down.etcdrb` with `-e leaving=HOST`";
+const LAGGING: &str = "wait until it has caught up: `runbook status` shows the lag";
+
+fn foreign(member: &Member) -> String {
+    format!(
+        "the cluster has a member {} that the inventory does not know",
+        shown(member)
+    )
 }
 
 fn shown(member: &Member) -> String {
@@ -65,10 +95,24 @@ pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
         return violated("the members belong to different clusters");
     }
     let newest = view.cluster.serving().map(|(_, s)| s.raft_index).max();
-    let findings = members
+    let others = members
         .iter()
-        .filter(|m| host_of(m, view).is_none_or(|s| !joining.contains(&s.host)))
-        .map(|m| settled_member(m, newest.unwrap_or(0), view))
+        .filter(|m| host_of(m, view).is_none_or(|s| !joining.contains(&s.host)));
+    let mut help = None;
+    // Every member tells of the same alarm.
+    let mut told = BTreeSet::new();
+    let findings = others
+        .map(|m| {
+            let (finding, what) = settled_member(m, newest.unwrap_or(0), view);
+            match finding {
+                Finding::Bad(text) if !told.insert(text.clone()) => Finding::Fine,
+                Finding::Bad(text) => {
+                    help = help.or(what);
+                    Finding::Bad(text)
+                }
+                other => other,
+            }
+        })
         .collect();
     let leaders: BTreeSet<_> = view
         .cluster
@@ -80,44 +124,50 @@ pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
         Verdict::Holds { .. } if leaders.len() > 1 => {
             unknown("the members do not agree on the leader yet")
         }
+        Verdict::Violated { observed, .. } => Verdict::Violated {
+            observed,
+            help: help.map(str::to_owned),
+        },
         other => other,
     }
 }
 
-fn settled_member(member: &Member, newest: u64, view: &View) -> Finding {
-    if member.is_learner {
-        return Finding::Bad(format!("{} is a learner left half-way", shown(member)));
-    }
-    if member.name.is_empty() {
-        return Finding::Bad(format!("member {} never started", shown(member)));
-    }
+/// What is found of a listed member, and what is to be done where it is bad.
+fn settled_member(member: &Member, newest: u64, view: &View) -> (Finding, Option<&'static str>) {
+    let bad = |what, help| (Finding::Bad(what), Some(help));
     let Some(spec) = host_of(member, view) else {
-        return Finding::Bad(format!(
-            "the cluster has a member {} that the inventory does not know",
-            shown(member)
-        ));
+        return bad(foreign(member), FOREIGN);
     };
+    if let Some(what) = half_way(member) {
+        return bad(what, HALF_WAY);
+    }
     match serving(&spec.host, view) {
-        None => silent(&spec.host, view),
+        None => (silent(&spec.host, view), Some(DOWN)),
         Some(status) => keeps_up(&spec.host, status, newest),
     }
 }
 
-fn keeps_up(host: &HostName, status: &MemberStatus, newest: u64) -> Finding {
+fn keeps_up(
+    host: &HostName,
+    status: &MemberStatus,
+    newest: u64,
+) -> (Finding, Option<&'static str>) {
+    let bad = |what, help| (Finding::Bad(what), Some(help));
     if status.leader == 0 {
-        return Finding::Bad(format!("`{host}` knows no leader"));
+        return bad(format!("`{host}` knows no leader"), LAGGING);
     }
     if let Some(alarm) = status.alarms.first() {
-        return Finding::Bad(format!(
+        let what = format!(
             "alarm {} is active on member {:x}",
             alarm.kind, alarm.member_id
-        ));
+        );
+        return bad(what, ALARM);
     }
     let behind = newest.saturating_sub(status.raft_applied_index);
     if behind > LAG {
-        return Finding::Bad(format!("`{host}` is {behind} entries behind"));
+        return bad(format!("`{host}` is {behind} entries behind"), LAGGING);
     }
-    Finding::Fine
+    (Finding::Fine, None)
 }
 
 /// Taking members away one after the other leaves quorum among those that stay, each time.
@@ -135,26 +185,27 @@ pub(super) fn removal_safe(members: &[HostName], leaving: &[HostName], view: &Vi
             "a removal has to be committed by the others; if they are gone for good, recover-majority.etcdrb rebuilds the cluster",
         );
     }
-    for host in leaving {
-        match listed(host, view) {
-            Some(member) if !member.is_learner => {}
-            _ => continue,
-        }
-        let healthy = serving(host, view).is_some_and(|s| s.leader != 0);
+    for (host, healthy) in in_order(leaving, view) {
         seen = Quorum {
             voters: seen.voters - 1,
             healthy: seen.healthy - usize::from(healthy),
         };
         if seen.voters == 0 {
-            return violated(format!("`{host}` is the last member"));
+            return violated_help(
+                format!("`{host}` is the last member"),
+                "leave at least one: a cluster ends by stopping its members, not by removing them",
+            );
         }
         if !seen.holds() {
-            return violated(format!(
-                "without `{host}` {} of {} voters are healthy, {} are needed for quorum",
-                seen.healthy,
-                seen.voters,
-                quorum(seen.voters)
-            ));
+            return violated_help(
+                format!(
+                    "without `{host}` {} of {} voters are healthy, {} are needed for quorum",
+                    seen.healthy,
+                    seen.voters,
+                    quorum(seen.voters)
+                ),
+                "remove fewer of those that are healthy, or bring the others back first",
+            );
         }
     }
     holds(format!(
@@ -165,23 +216,31 @@ pub(super) fn removal_safe(members: &[HostName], leaving: &[HostName], view: &Vi
     ))
 }
 
-/// The cluster's members are those of the inventory, no more and no fewer.
+/// Voters among those that leave, and whether they are healthy: the sick first, since each of them that is gone makes quorum smaller
+/// and costs nothing.
+fn in_order<'a>(leaving: &'a [HostName], view: &View) -> Vec<(&'a HostName, bool)> {
+    let votes = |host: &&HostName| listed(host, view).is_some_and(|m| !m.is_learner);
+    let healthy = |host| serving(host, view).is_some_and(|s| s.leader != 0 && !s.is_learner);
+    let once: BTreeSet<_> = leaving.iter().filter(votes).collect();
+    let mut order: Vec<_> = once.into_iter().map(|h| (h, healthy(h))).collect();
+    order.sort_by_key(|(_, healthy)| *healthy);
+    order
+}
+
+/// The cluster's members are those of the inventory, no more and no fewer, and all of them vote.
 pub(super) fn inventory_matches(members: &[HostName], view: &View) -> Verdict {
     let Some(told) = view.cluster.membership() else {
         return unknown(UNTOLD);
     };
-    let foreign = told.iter().find(|m| {
+    let stranger = told.iter().find(|m| {
         let host = host_of(m, view).map(|s| &s.host);
         host.is_none_or(|h| !members.contains(h))
     });
-    if let Some(member) = foreign {
-        return violated_help(
-            format!(
-                "the cluster has a member {} that the inventory does not know",
-                shown(member)
-            ),
-            "add its host to the inventory's group; `scale-down.etcdrb` then removes it, if it is not wanted",
-        );
+    if let Some(member) = stranger {
+        return violated_help(foreign(member), FOREIGN);
+    }
+    if let Some(what) = told.iter().find_map(half_way) {
+        return violated_help(what, HALF_WAY);
     }
     let missing: Vec<_> = members
         .iter()

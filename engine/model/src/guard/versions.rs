@@ -108,11 +108,7 @@ pub(super) fn upgradable(members: &[HostName], to: &str, view: &View) -> Verdict
     if wanted.0 != oldest.0 || wanted.1 > oldest.1 + 1 {
         return violated_help(
             format!("the members run {from}: {} skips a minor", shown(wanted)),
-            format!(
-                "one minor at a time: {}.{} first",
-                oldest.0,
-                oldest.1 + 1
-            ),
+            format!("one minor at a time: {}.{} first", oldest.0, oldest.1 + 1),
         );
     }
     let short = LEAST

@@ -61,6 +61,10 @@ struct Builder<'a> {
     implied: Vec<(Guard, Place)>,
     /// `when` of steps that cannot be told: neither leaving the step out nor carrying it out would be right.
     undecided: Vec<PlannedGuard>,
+    /// Guards of steps that do not hold now, and that nothing before them changes: better refused before the first step than half-way.
+    foreseen: Vec<PlannedGuard>,
+    /// A program of the author's is planned, of which nothing is known: it may change anything.
+    opaque: bool,
     /// Hosts of steps that were not reached.
     lost: BTreeSet<HostName>,
     /// Those of them that no step leaves out.
@@ -89,7 +93,8 @@ impl<'a> Builder<'a> {
             host: None,
             member: None,
         };
-        let warnings = targets::resolve(request.checked.targets(), &scope, &mut values, problems);
+        let declared = (request.checked.targets(), request.checked.parameters());
+        let warnings = targets::resolve(declared, &scope, &mut values, problems);
         lets(request, &scope, &mut values, problems);
         Ok(Self {
             prepared,
@@ -99,6 +104,8 @@ impl<'a> Builder<'a> {
             steps: 0,
             implied: Vec::new(),
             undecided: Vec::new(),
+            foreseen: Vec::new(),
+            opaque: false,
             lost: BTreeSet::new(),
             wanted: BTreeSet::new(),
             warnings,
@@ -114,7 +121,11 @@ impl<'a> Builder<'a> {
             requires = self.guards(request.checked.requires(), self.observed)?;
             self.body(request.checked.body())?;
             requires.extend(self.unreached(&requires));
-            for guard in std::mem::take(&mut self.undecided) {
+            let undecided = std::mem::take(&mut self.undecided);
+            for guard in undecided
+                .into_iter()
+                .chain(std::mem::take(&mut self.foreseen))
+            {
                 if !requires.iter().any(|known| known.text == guard.text) {
                     requires.push(guard);
                 }
@@ -123,7 +134,11 @@ impl<'a> Builder<'a> {
                 requires.push(guards::implied(guard.clone(), self.observed, *place));
             }
         }
-        let mut warnings = notes::standing(self.prepared, self.observed, &self.values);
+        let mut warnings = notes::standing(
+            self.prepared,
+            (self.observed, &self.prediction.view),
+            &self.values,
+        );
         warnings.extend(notes::lost(&self.lost));
         warnings.append(&mut self.warnings);
         Ok(Plan {
@@ -237,6 +252,7 @@ impl<'a> Builder<'a> {
                     let guard = self.ensure(used, &[])?;
                     self.items.push(PlanItem::Ensure(Box::new(guard)));
                 }
+                Item::Called { items, .. } => self.body(items)?,
             }
         }
         Ok(())

@@ -16,10 +16,14 @@ const MOST_VOTERS: usize = 7;
 /// Warnings that follow from the inventory and from what was observed.
 pub(super) fn standing(
     prepared: &Prepared<'_>,
-    view: &View,
+    (view, afterwards): (&View, &View),
     values: &BTreeMap<String, Value>,
 ) -> Vec<String> {
-    let mut out: Vec<String> = size(prepared.members.len()).into_iter().collect();
+    let mut out = Vec::new();
+    out.extend(match (voters(view), voters(afterwards)) {
+        (Some(now), Some(then)) if now != then => size(then, "members afterwards"),
+        _ => size(prepared.members.len(), "members"),
+    });
     out.extend(membership(prepared, view));
     for value in values.values() {
         if let Value::Snapshot(path) = value {
@@ -69,16 +73,21 @@ fn membership(prepared: &Prepared<'_>, view: &View) -> Vec<String> {
     out
 }
 
-fn size(members: usize) -> Option<String> {
+fn voters(view: &View) -> Option<usize> {
+    let members = view.cluster.membership()?;
+    Some(members.iter().filter(|m| !m.is_learner).count())
+}
+
+fn size(members: usize, of: &str) -> Option<String> {
     if members > MOST_VOTERS {
         return Some(format!(
-            "{members} members: every write waits for {} of them; {MOST_VOTERS} are enough for any need",
+            "{members} {of}: every write waits for {} of them; {MOST_VOTERS} are enough for any need",
             quorum(members)
         ));
     }
     (members > 0 && members.is_multiple_of(2)).then(|| {
         format!(
-            "{members} members tolerate the loss of {}, as {} would: an even number adds no safety",
+            "{members} {of} tolerate the loss of {}, as {} would: an even number adds no safety",
             fault_tolerance(members),
             members - 1
         )

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use runbook_dsl::catalogue::Verb;
 use runbook_dsl::checked::{self, Call, Step};
 use runbook_model::action::Action;
+use runbook_model::cluster::MemberProbe;
 use runbook_model::guard::{Guard, Verdict};
 use runbook_model::host::HostName;
 use runbook_model::plan::{
     Change, HostWork, OnUnreachable, Place, PlanStep, PlannedAction, PlannedGuard, Strategy,
 };
+use runbook_model::view::View;
 
 use super::{Builder, first_against};
 use crate::error::Outcome;
@@ -30,8 +32,8 @@ impl<'a> Builder<'a> {
     pub(super) fn step(&mut self, step: &'a Step) -> Outcome<PlanStep> {
         self.steps += 1;
         let hosts = self.hosts(step)?;
-        let batch = first_batch(step, &hosts);
         let view = &self.prediction.view;
+        let batch = &first_batch(step, &hosts, view);
         let request = &self.prepared.request;
         let scope = self.scope(view);
         let when = step
@@ -82,6 +84,10 @@ impl<'a> Builder<'a> {
         if planned.skipped.is_some() {
             return Ok(planned);
         }
+        // How many may be stopped at once is decided by what is seen then.
+        if step.strategy != checked::Strategy::RollingQuorumSafe {
+            self.foresee(&planned.requires);
+        }
         self.work(step, &hosts, &mut planned)?;
         self.prediction.settle();
         planned.quorum_after = self.quorum(&self.prediction.view);
@@ -93,10 +99,21 @@ impl<'a> Builder<'a> {
         Ok(planned)
     }
 
+    /// What will keep a step from being begun is told before the first one is.
+    fn foresee(&mut self, requires: &[PlannedGuard]) {
+        let refuses = |g: &&PlannedGuard| {
+            let binding = !g.warn_only && g.overridden.is_none();
+            binding && matches!(g.verdict, Verdict::Violated { .. }) && is_as_now(g, self.observed)
+        };
+        if !self.opaque {
+            let refusing: Vec<_> = requires.iter().filter(refuses).cloned().collect();
+            self.foreseen.extend(refusing);
+        }
+    }
+
     /// Marks a verdict as predicted where it is not the one on what was observed.
     fn as_by_then(&self, guard: PlannedGuard) -> PlannedGuard {
-        let now = guards::verdict_on(&guard, self.observed);
-        if guard.verdict == now {
+        if is_as_now(&guard, self.observed) {
             guard
         } else {
             guards::predicted(guard)
@@ -201,6 +218,8 @@ impl<'a> Builder<'a> {
             replace_undo(&mut actions, undo);
         }
         for action in &actions {
+            let unseen = matches!(action.action, Action::Shell { .. });
+            self.opaque |= unseen && !is_idle(&action.change);
             self.prediction.apply(host, &action.action);
         }
         Ok(Placed {
@@ -257,6 +276,7 @@ impl<'a> Builder<'a> {
             },
             facts,
             view: &self.prediction.view,
+            observed: self.observed,
             scope,
             step_hosts: hosts,
             changed,
@@ -303,6 +323,10 @@ struct Placed {
     notes: Vec<String>,
 }
 
+fn is_as_now(guard: &PlannedGuard, observed: &View) -> bool {
+    guard.verdict == guards::verdict_on(guard, observed)
+}
+
 const fn is_idle(change: &Change) -> bool {
     matches!(change, Change::None { .. } | Change::Reads)
 }
@@ -312,20 +336,28 @@ fn replace_undo(actions: &mut [PlannedAction], undo: Vec<Action>) {
     for action in actions.iter_mut() {
         action.undo.clear();
     }
-    if let Some(first) = actions
-        .iter_mut()
-        .find(|a| !is_idle(&a.change))
-    {
+    if let Some(first) = actions.iter_mut().find(|a| !is_idle(&a.change)) {
         first.undo = undo;
     }
 }
 
 /// The hosts that are worked on at once, first.
-fn first_batch<'h>(step: &Step, hosts: &'h [HostName]) -> &'h [HostName] {
+fn first_batch(step: &Step, hosts: &[HostName], view: &View) -> Vec<HostName> {
+    let mut hosts = hosts.to_vec();
+    if step.leader_last {
+        let rank = |host: &HostName| match view.cluster.members.get(host) {
+            Some(MemberProbe::Serving(s)) if s.leader == 0 || s.is_learner => 0,
+            Some(MemberProbe::Serving(s)) if s.leader == s.member_id => 2,
+            Some(MemberProbe::Serving(_)) => 1,
+            _ => 0,
+        };
+        hosts.sort_by_key(rank);
+    }
     let size = match step.strategy {
         checked::Strategy::Parallel => hosts.len(),
         checked::Strategy::Rolling(batch) => batch.min(hosts.len()),
         checked::Strategy::RollingQuorumSafe => hosts.len().min(1),
     };
-    &hosts[..size]
+    hosts.truncate(size);
+    hosts
 }

@@ -189,10 +189,11 @@ impl Prediction {
         }
         if data.is_some_and(|d| d.has_member) {
             // It goes on with what it had.
-            return self.before.get(host).map(|status| MemberStatus {
+            let before = self.before.get(host).map(|status| MemberStatus {
                 leader: 0,
                 ..status.clone()
             });
+            return before.or_else(|| self.rejoined(spec, version));
         }
         let config = facts.files.get(&spec.config)?.content.as_deref()?;
         if envfile::get(config, "ETCD_INITIAL_CLUSTER_STATE").as_deref() != Some("new") {
@@ -205,6 +206,23 @@ impl Prediction {
             member_id: ids::member_id(&[spec.peer_url()], &token).ok()?,
             version,
             revision: 1,
+            ..MemberStatus::default()
+        })
+    }
+
+    /// A member that was down when it was looked at comes back as what the others list it as.
+    fn rejoined(&self, spec: &MemberSpec, version: String) -> Option<MemberStatus> {
+        let url = spec.peer_url();
+        let (others, listed) = self.view.cluster.serving().find_map(|(_, status)| {
+            let mut members = status.members.iter().flatten();
+            Some((status, members.find(|m| m.peer_urls.contains(&url))?))
+        })?;
+        Some(MemberStatus {
+            cluster_id: others.cluster_id,
+            member_id: listed.id,
+            version,
+            is_learner: listed.is_learner,
+            revision: others.revision,
             ..MemberStatus::default()
         })
     }

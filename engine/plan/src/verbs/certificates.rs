@@ -80,52 +80,68 @@ pub(super) fn issue(site: &Site<'_>) -> Outcome<Work> {
         aside: Some(Path::new(&aside)),
     };
     let planned = runbook_pki::plan(&wanted, call.run.now).map_err(|e| refused(dir, &e))?;
-    // Another authority issues by then: all is issued again.
-    let anew = is_made(site, &layout.ca().key);
-    let replaces = |c: &runbook_pki::Change| match c.what {
-        What::Create => false,
-        What::Keep { .. } => anew && c.item != Item::Ca,
-        What::Reissue { .. } | What::Renew { .. } => true,
+    let issuing = Issuing {
+        // Another authority issues by then: all is issued again.
+        anew: is_made(site, &layout.ca().key),
+        planned,
+        layout,
     };
-    let news: Vec<String> = if anew {
-        vec!["issue every certificate again, by the new authority".to_owned()]
-    } else {
-        let changed = planned
-            .iter()
-            .filter(|c| !matches!(c.what, What::Keep { .. }));
-        changed.map(ToString::to_string).collect()
-    };
-    let change = if news.is_empty() {
-        already("all certificates are there")
-    } else {
-        changes(news.join(", "))
-    };
-    let files = |c: &runbook_pki::Change| {
-        let pair = c.item.pair(&layout);
-        [pair.key, pair.cert]
-    };
-    let former: Vec<PathBuf> = planned
-        .iter()
-        .filter(|c| replaces(c))
-        .flat_map(files)
-        .collect();
-    let created = planned.iter().filter(|c| c.what == What::Create);
-    let makes = created.flat_map(files).chain(former.iter().cloned());
+    let former = issuing.files(|c| issuing.replaces(c));
+    let makes = issuing.files(|c| c.what == What::Create || issuing.replaces(c));
     Ok(vec![Draft {
         summary: format!("issue certificates in {dir} on this machine"),
-        change,
+        change: issuing.change(),
         undo: put_back(dir, &aside, &former),
         action: Action::IssueCertificates {
             cluster: call.run.cluster.to_owned(),
             days,
             renew_s,
-            makes: makes.map(|p| p.display().to_string()).collect(),
+            makes: makes.iter().map(|p| p.display().to_string()).collect(),
             dir: dir.clone(),
             aside,
             members,
         },
     }]
     .into())
+}
+
+/// What is issued, and why.
+struct Issuing {
+    planned: Vec<runbook_pki::Change>,
+    layout: Layout,
+    anew: bool,
+}
+
+impl Issuing {
+    fn replaces(&self, change: &runbook_pki::Change) -> bool {
+        match change.what {
+            What::Create => false,
+            What::Keep { .. } => self.anew && change.item != Item::Ca,
+            What::Reissue { .. } | What::Renew { .. } => true,
+        }
+    }
+
+    fn files(&self, which: impl Fn(&runbook_pki::Change) -> bool) -> Vec<PathBuf> {
+        let chosen = self.planned.iter().filter(|c| which(c));
+        let pairs = chosen.map(|c| c.item.pair(&self.layout));
+        pairs.flat_map(|pair| [pair.key, pair.cert]).collect()
+    }
+
+    fn change(&self) -> Change {
+        if self.anew {
+            return changes("issue every certificate again, by the new authority");
+        }
+        let news = self
+            .planned
+            .iter()
+            .filter(|c| !matches!(c.what, What::Keep { .. }));
+        let news: Vec<String> = news.map(ToString::to_string).collect();
+        if news.is_empty() {
+            already("all certificates are there")
+        } else {
+            changes(news.join(", "))
+        }
+    }
 }
 
 /// The same for its authority.

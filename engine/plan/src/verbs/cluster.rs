@@ -97,15 +97,7 @@ pub(super) fn add(site: &Site<'_>) -> Outcome<Work> {
     let peer_urls = vec![spec.peer_url()];
     let undo = match planned {
         Change::None { .. } => Vec::new(),
-        _ => vec![action(
-            site,
-            ClusterChange::RemoveMember {
-                name: spec.name.clone(),
-                id: None,
-                peer_urls: peer_urls.clone(),
-            },
-            &own,
-        )],
+        _ => vec![removal(site, spec)],
     };
     let add = ClusterChange::AddMember {
         name: spec.name.clone(),
@@ -115,6 +107,21 @@ pub(super) fn add(site: &Site<'_>) -> Outcome<Work> {
     let summary = format!("add {} to the cluster as a {wanted}", spec.name);
     let draft = draft(site, add, &own, planned, summary);
     Ok(vec![Draft { undo, ..draft }].into())
+}
+
+/// What takes an added member back.
+fn removal(site: &Site<'_>, spec: &MemberSpec) -> Action {
+    let remove = ClusterChange::RemoveMember {
+        name: spec.name.clone(),
+        id: None,
+        peer_urls: vec![spec.peer_url()],
+    };
+    action(site, remove, std::slice::from_ref(&spec.host))
+}
+
+/// Whether it is this run that adds it.
+fn is_added(site: &Site<'_>, host: &HostName) -> bool {
+    site.observed.cluster.membership().is_some() && listed(host, site.observed).is_none()
 }
 
 pub(super) fn promote(site: &Site<'_>) -> Outcome<Work> {
@@ -147,17 +154,25 @@ pub(super) fn promote(site: &Site<'_>) -> Outcome<Work> {
         spec.name
     );
     let own = [spec.host.clone()];
-    Ok(vec![draft(site, promote, &own, planned, summary)].into())
+    // A vote is not taken back but with the member, and before its process stops: two voters of which one stopped can remove nobody.
+    let undo = match planned {
+        Change::Changes { .. } if is_added(site, &spec.host) => vec![removal(site, spec)],
+        _ => Vec::new(),
+    };
+    let draft = draft(site, promote, &own, planned, summary);
+    Ok(vec![Draft { undo, ..draft }].into())
 }
 
 pub(super) fn remove(site: &Site<'_>) -> Outcome<Work> {
-    let leaving = match site.call.arguments.get("of") {
+    let mut leaving = match site.call.arguments.get("of") {
         Some(Value::Hosts(hosts)) => hosts.clone(),
         _ => vec![site.call.member()?.host.clone()],
     };
     if leaving.is_empty() {
         return Ok(Work::left_out("there is no member to remove".to_owned()));
     }
+    // As the guard reckons: one that does not serve costs no quorum.
+    leaving.sort_by_key(|host| status(site, host).is_some_and(|s| s.leader != 0));
     let mut drafts = Vec::new();
     for host in &leaving {
         let spec = site.view.specs.get(host).ok_or_else(|| Fault::Expression {
@@ -319,7 +334,11 @@ pub(super) fn initial_cluster(site: &Site<'_>) -> Option<String> {
         }
     }
     for member in members.iter().filter(|m| !known.contains(&m.id)) {
-        parts.extend(named(member, &member.name));
+        // One that never started and that nobody here knows has no name yet.
+        match member.name.as_str() {
+            "" => parts.extend(named(member, &format!("{:x}", member.id))),
+            name => parts.extend(named(member, name)),
+        }
     }
     Some(parts.join(","))
 }

@@ -116,6 +116,8 @@ pub(crate) struct Site<'a> {
     pub(crate) call: Call<'a>,
     pub(crate) facts: &'a HostFacts,
     pub(crate) view: &'a View,
+    /// As it was before the run.
+    pub(crate) observed: &'a View,
     /// For templates.
     pub(crate) scope: Scope<'a>,
     /// The step's hosts that are worked on, in order.

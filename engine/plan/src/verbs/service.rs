@@ -1,6 +1,7 @@
 //! `service`.
 
 use runbook_model::action::{Action, ProcessSpec, ServiceState};
+use runbook_model::cluster::MemberProbe;
 use runbook_model::facts::{ProbeRequest, ServiceFacts, ServiceQuery};
 use runbook_model::host::{MemberSpec, ServiceManager};
 use runbook_model::plan::Change;
@@ -122,6 +123,7 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
         (Change::None { .. }, _) | (_, None) => Vec::new(),
         (_, Some(before)) => undo(before, state, enabled)
             .map(|(state, enabled)| to(state, enabled))
+            .map(|back| leaderless(site, &unit, back))
             .into_iter()
             .collect(),
     };
@@ -181,6 +183,23 @@ fn change(
     } else {
         already(from)
     }
+}
+
+/// A member that was found without a leader does not find one by being started again: it would be waited for in vain.
+fn leaderless(site: &Site<'_>, unit: &Unit<'_>, mut back: Action) -> Action {
+    let found = site.view.cluster.members.get(site.call.host);
+    let alone = matches!(found, Some(MemberProbe::Serving(status)) if status.leader == 0);
+    if let Action::Service {
+        state: ServiceState::Running,
+        wait_s,
+        ..
+    } = &mut back
+        && unit.member.is_some()
+        && alone
+    {
+        *wait_s = 0;
+    }
+    back
 }
 
 /// The state that the service was found in, and whether it started at boot, where that was changed.

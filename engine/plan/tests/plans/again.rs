@@ -283,3 +283,39 @@ fn a_secret_parameter_is_nowhere_in_a_plan_nor_in_an_error() {
         assert!(!said.contains(CANARY), "{said}");
     }
 }
+
+/// Seconds that the undo of each stop of a member waits.
+fn waits(plan: &Plan) -> Vec<u64> {
+    let stop = plan.steps().find(|s| s.title == "Stop etcd").unwrap();
+    let undo = stop
+        .work
+        .iter()
+        .flat_map(|w| &w.actions)
+        .flat_map(|a| &a.undo);
+    undo.filter_map(|action| match action {
+        Action::Service { wait_s, .. } => Some(*wait_s),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn the_undo_of_a_stop_waits_only_where_there_was_a_leader() {
+    let dir = tempfile::tempdir().unwrap();
+    let inventory = three(dir.path());
+    let restore = |observe: fn(&Needs) -> View| {
+        let snapshot = [("snapshot", "/srv/backup.db")];
+        planned("restore", &inventory, "r1", &snapshot, observe).unwrap()
+    };
+    assert_eq!(waits(&restore(view::live)), [120, 120, 120]);
+    let leaderless = |needs: &Needs| {
+        let mut view = view::live(needs);
+        for probe in view.cluster.members.values_mut() {
+            if let MemberProbe::Serving(status) = probe {
+                status.leader = 0;
+            }
+        }
+        view
+    };
+    assert_eq!(waits(&restore(leaderless)), [0, 0, 0]);
+}

@@ -4,11 +4,11 @@
 
 mod again;
 mod certificates;
+mod procedures;
 mod saved;
 mod support;
 
-use support::case::{Case, errors};
-use support::outline::outline;
+use support::case::Case;
 
 #[test]
 fn every_case_gives_its_plan() {
@@ -25,10 +25,7 @@ fn every_case_gives_its_plan() {
     settings.set_omit_expression(true);
     for dir in dirs {
         let case = Case::read(&dir);
-        let text = match case.plan(&dir) {
-            Ok(plan) => outline(&plan, case.show.as_deref()),
-            Err(found) => errors(&found),
-        };
+        let text = case.outcome(&dir);
         let text = text.replace(&format!("{}/", dir.display()), "");
         settings.set_snapshot_path(&dir);
         settings.bind(|| insta::assert_snapshot!("expected", text));

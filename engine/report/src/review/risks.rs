@@ -127,6 +127,10 @@ fn few(mut texts: Vec<String>) -> Vec<String> {
     texts
 }
 
+fn is_of_copy(undo: &Action) -> bool {
+    matches!(undo, Action::RehearseMember { .. })
+}
+
 /// What an action does that cannot go unnoticed; none for the rest.
 fn kind(planned: &PlannedAction) -> Option<(Tone, &'static str)> {
     if matches!(planned.change, Change::None { .. } | Change::Reads) {
@@ -134,6 +138,9 @@ fn kind(planned: &PlannedAction) -> Option<(Tone, &'static str)> {
     }
     match &planned.action {
         Action::ArchiveDataDir { .. } => Some((Tone::Warn, "sets data aside (kept, not deleted)")),
+        // A rehearsal restores beside the data, and takes that away again.
+        Action::RehearseMember { .. } => None,
+        Action::RestoreDataDir { .. } if planned.undo.iter().any(is_of_copy) => None,
         Action::RestoreDataDir { .. } => Some((Tone::Bad, "replaces data")),
         Action::ReinstateDataDir { .. } => Some((Tone::Bad, "puts old data back")),
         Action::Service { state, .. } => match state {

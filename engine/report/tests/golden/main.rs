@@ -5,6 +5,7 @@
 mod hostile;
 mod live;
 mod plan;
+mod rehearsal;
 mod review;
 mod run;
 mod schema;

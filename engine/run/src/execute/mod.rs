@@ -82,7 +82,7 @@ pub enum RunError {
         /// How it ended.
         end: RunEnd,
     },
-    /// The run passed its point of no return, and its runbook says that undo ends there.
+    /// The run passed its point of no return.
     #[error("run `{run}` passed what cannot be undone")]
     Irreversible {
         /// The run.
@@ -147,7 +147,7 @@ pub async fn resume<W: World>(
 /// Undoes a run: what was in flight is asked of its hosts first, then all that was changed is taken back, last step first.
 ///
 /// # Errors
-/// As [`resume`]; also where the runbook ends undo at a point that the run has passed.
+/// As [`resume`]; also where the run has passed its point of no return.
 pub async fn rollback<W: World>(
     world: Arc<W>,
     ledger: Box<dyn Ledger>,
@@ -168,8 +168,8 @@ pub async fn rollback<W: World>(
         let nothing = RunEnd::Done { changed: false };
         return Err(over(state.ended.clone().unwrap_or(nothing)));
     }
-    let ends = runbook_model::plan::OnFailure::RollbackBeforeIrreversible;
-    if plan.on_failure == ends && state.irreversible_passed {
+    // Whatever a failure leads to: past that point clients may have written to what would be taken away.
+    if state.irreversible_passed {
         return Err(RunError::Irreversible { run: plan.run });
     }
     let reason = format!("asked for by {}", options.operator);

@@ -13,7 +13,7 @@ use super::plans::*;
 use super::restore::restore_plan;
 
 /// The end of a run without a crash, and how many records it keeps.
-fn without_crash(before: &Model, plan: &Plan) -> (Model, usize) {
+pub fn without_crash(before: &Model, plan: &Plan) -> (Model, usize) {
     run(async {
         let world = SimWorld::new(before.clone());
         let journal = MemoryJournal::new();
@@ -24,7 +24,7 @@ fn without_crash(before: &Model, plan: &Plan) -> (Model, usize) {
 }
 
 /// Runs until killed at `room`, then resumes until the end.
-async fn killed_and_resumed(
+pub async fn killed_and_resumed(
     world: &SimWorld,
     plan: &Plan,
     room: usize,
@@ -50,7 +50,7 @@ async fn killed_and_resumed(
     journal
 }
 
-fn dies_anywhere(before: &Model, plan: &Plan) {
+pub fn dies_anywhere(before: &Model, plan: &Plan) {
     let (wanted, records) = without_crash(before, plan);
     for room in 0..records {
         for keeps in [false, true] {

@@ -5,14 +5,18 @@
     reason = "a test that cannot build its case fails"
 )]
 
+mod campaign;
 mod chaos;
 mod crash;
 mod faults;
 mod locks;
+mod members;
 mod plans;
+mod rehearse;
 mod restore;
 mod rollback;
 mod rolling;
 mod saved;
+mod space;
 mod stop;
 mod story;

@@ -89,7 +89,7 @@ fn trial(specs: &Specs) -> PlanStep {
         vec![reads(Action::TrialRestore {
             tool: "/usr/bin/etcdutl".to_owned(),
             snapshot: PUSHED.to_owned(),
-            scratch: format!("{}.trial", s.data_dir),
+            scratch: format!("{}.trial-{RUN}", s.data_dir),
             name: s.name.clone(),
             skip_hash_check: false,
         })]

@@ -136,12 +136,17 @@ fn a_run_killed_at_any_record_can_be_rolled_back() {
 }
 
 #[test]
-fn after_the_irreversible_nothing_is_undone_where_the_runbook_says_so() {
-    for passed in [false, true] {
+fn after_the_irreversible_nothing_is_undone() {
+    for (on_failure, passed) in [
+        (OnFailure::RollbackBeforeIrreversible, false),
+        (OnFailure::RollbackBeforeIrreversible, true),
+        (OnFailure::Rollback, true),
+        (OnFailure::Pause, true),
+    ] {
         run(async {
             let before = cluster(3);
             let mut plan = restore_plan(&specs(3), &before);
-            plan.on_failure = OnFailure::RollbackBeforeIrreversible;
+            plan.on_failure = on_failure;
             let mark = PlanItem::Irreversible {
                 prompt: "clients write".to_owned(),
             };

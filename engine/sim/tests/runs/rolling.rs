@@ -26,7 +26,7 @@ fn followers_one_by_one_then_the_leader() {
         let done = go(&world, &MemoryJournal::new(), &plan).await.unwrap();
         assert_eq!(done.end, RunEnd::Done { changed: true });
         assert_eq!(order_of(&world), ["etcd2", "etcd3", "etcd1"]);
-        assert_eq!(world.model().quorum_losses, Vec::<u64>::new());
+        assert_eq!(world.model().quorum_losses, vec![]);
     });
 }
 
@@ -110,7 +110,7 @@ proptest! {
             plan.on_failure = OnFailure::Pause;
             let done = go(&world, &MemoryJournal::new(), &plan).await.unwrap();
             if held {
-                prop_assert_eq!(&world.model().quorum_losses, &Vec::<u64>::new(), "{:?}", done.end);
+                prop_assert_eq!(&world.model().quorum_losses, &vec![], "{:?}", done.end);
             }
             if down[..n].iter().all(|d| *d > 1) && n > 2 {
                 prop_assert_eq!(done.end, RunEnd::Done { changed: true });

@@ -75,8 +75,8 @@ impl Connection {
         .await
     }
 
-    /// Changes a voter's peer URLs. Never a learner's: up to 3.5.30 and 3.6.11 etcd makes a voter of it by that, which costs a lone
-    /// member its quorum at once. Remove the learner and add it again.
+    /// Changes a voter's peer URLs. Never a learner's: up to 3.5.30 and 3.6.11 etcd lists it as a voter from then on, though it has no
+    /// vote and can no longer be promoted. Remove the learner and add it again.
     ///
     /// # Errors
     /// etcd's refusal, or no answer.

@@ -375,12 +375,13 @@ impl<F: Forward> Site<'_, F> {
         let to = self.successor(from, &status).await?;
         match connection.move_leader(to, self.left()).await {
             Ok(()) => Ok(true),
-            Err(source @ CallError::Refused { .. }) => {
-                Err(ChangeError::Refused { call: CALL, source })
-            }
-            Err(source) => match self.status(spec).await? {
-                Ok(status) if !leads(&status) => Ok(true),
-                _ => Err(ChangeError::Unknown { call: CALL, source }),
+            // It may have lost the lead by itself meanwhile.
+            Err(source) => match (self.status(spec).await?, source) {
+                (Ok(status), _) if !leads(&status) => Ok(true),
+                (_, source @ CallError::Refused { .. }) => {
+                    Err(ChangeError::Refused { call: CALL, source })
+                }
+                (_, source) => Err(ChangeError::Unknown { call: CALL, source }),
             },
         }
     }

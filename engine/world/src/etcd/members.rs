@@ -95,7 +95,8 @@ impl<F: Forward> Members<F> {
         cluster: Cluster<'_>,
         change: &ClusterChange,
     ) -> Result<bool, ChangeError> {
-        carry_out(self, cluster, change).await
+        // Boxed: a change is a deep future, and so is whatever awaits it.
+        Box::pin(carry_out(self, cluster, change)).await
     }
 }
 

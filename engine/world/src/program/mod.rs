@@ -7,6 +7,7 @@ mod answers;
 mod names;
 mod order;
 mod probe;
+mod rehearse;
 
 pub(crate) use answers::lock as held_lock;
 pub use answers::{Known, ProbeAnswers};

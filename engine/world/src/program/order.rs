@@ -5,6 +5,7 @@ use runbook_model::host::ServiceManager;
 use sha2::{Digest, Sha256};
 
 use super::names::{BadValue, name, path};
+use super::rehearse::rehearse;
 use super::{Context, LOCK, PRELUDE, whole};
 use crate::quote::{NulByte, word, words};
 
@@ -15,6 +16,7 @@ const FILES: &str = include_str!("sh/files.sh");
 const SYSTEM: &str = include_str!("sh/system.sh");
 const SERVICE: &str = include_str!("sh/service.sh");
 const DATA_DIR: &str = include_str!("sh/data_dir.sh");
+const REHEARSE: &str = include_str!("sh/rehearse.sh");
 const SHELL: &str = include_str!("sh/shell.sh");
 const UPLOAD: &str = include_str!("sh/upload.sh");
 const RUNNING: &str = include_str!("sh/running.sh");
@@ -214,6 +216,9 @@ fn compile(action: &Action) -> Result<(Vec<&'static str>, String), BadValue> {
         ),
         Action::TrialRestore { .. } | Action::RestoreDataDir { .. } => {
             (vec![FILES, DATA_DIR], restore(action)?)
+        }
+        Action::RehearseMember { dir, part } => {
+            (vec![FILES, DATA_DIR, REHEARSE], rehearse(dir, part)?)
         }
         Action::Shell {
             script,

@@ -37,8 +37,7 @@ impl Work<'_> {
                     through,
                     deadline: self.deadline,
                 };
-                // Boxed: a change is a deep future, and so is whatever awaits it.
-                Box::pin(self.change(cluster, change)).await
+                self.change(cluster, change).await
             }
             // INVARIANT: only these are work on the control host.
             _ => failed("this is no work for the control host".to_owned()),

@@ -47,6 +47,9 @@ fn facts(report: &Report, refused: Vec<String>) -> SnapshotFacts {
         facts.hash = database.hash;
         facts.revision = database.revision;
         facts.total_keys = database.total_key;
+        // What a bump leaves counts as a key that nobody can ask for.
+        let placeholder = u64::from(database.keys.placeholders > 0);
+        facts.live_keys = database.total_key_36.saturating_sub(placeholder);
         facts.needs_version = database.server_fit.least.map(|minor| minor.to_string());
         facts.auth_enabled = database.auth.enabled;
     }

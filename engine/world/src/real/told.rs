@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use runbook_model::action::Outcome;
+use runbook_model::action::{Action, Outcome};
 use runbook_model::facts::HostError;
 use runbook_run::world::Receipt as Told;
 use tokio::time::timeout;
@@ -17,15 +17,16 @@ use crate::transport::LinkError;
 
 impl Work<'_> {
     /// Asks after each part in turn, up to the first that has not come to its end. A part that is work on the control host leaves no
-    /// receipt: only what came after it shows that it was done; it converges, so that else it counts as not begun.
+    /// receipt: only what came after it shows that it was done; it converges, so that else it counts as not begun. A change of the
+    /// cluster counts as failed: sent again it converges, and its undo must not be left out.
     pub(super) async fn told(&self) -> Result<Told, HostError> {
         let mut outcomes: Vec<Outcome> = Vec::new();
         let mut begun = false;
-        let mut control = 0;
+        let mut control = Vec::new();
         for (number, part) in program::parts(&self.order.actions).into_iter().enumerate() {
             let (range, upload) = match part {
-                Part::Control(_) => {
-                    control += 1;
+                Part::Control(at) => {
+                    control.push(at);
                     continue;
                 }
                 Part::Detached(range) => (range, false),
@@ -38,18 +39,38 @@ impl Work<'_> {
                 Standing::Told => {}
             }
             begun = true;
-            outcomes.resize(outcomes.len() + control, Outcome::Done { changed: true });
-            control = 0;
+            outcomes.extend(control.drain(..).map(|_| Outcome::Done { changed: true }));
             outcomes.extend(self.part(&receipt, range, upload)?);
             if outcomes.iter().any(|o| !matches!(o, Outcome::Done { .. })) {
                 break;
             }
+        }
+        let over = outcomes.iter().all(|o| matches!(o, Outcome::Done { .. }));
+        if over && control.iter().any(|at| self.changes_cluster(*at)) {
+            begun = true;
+            outcomes.extend(control.iter().map(|at| self.left_open(*at)));
         }
         if !begun {
             return Ok(Told::Never);
         }
         outcomes.resize(self.order.actions.len(), Outcome::NotStarted);
         Ok(Told::Ended(outcomes))
+    }
+
+    fn changes_cluster(&self, at: usize) -> bool {
+        matches!(self.order.actions[at], Action::ChangeCluster { .. })
+    }
+
+    /// Work on the control host behind which nothing was begun.
+    fn left_open(&self, at: usize) -> Outcome {
+        if !self.changes_cluster(at) {
+            return Outcome::NotStarted;
+        }
+        Outcome::Failed {
+            status: None,
+            reason: "it was cut off: the cluster may have been changed".to_owned(),
+            output: String::new(),
+        }
     }
 
     fn part(

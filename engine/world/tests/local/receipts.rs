@@ -160,3 +160,39 @@ async fn an_upload_that_broke_off_goes_on_and_tells_what_it_changed() {
     let whole = Receipt::Ended(vec![done(true), done(true)]);
     assert_eq!(told(&lab, &order).await, whole);
 }
+
+/// A change leaves no receipt on the host: where nothing came after it, it may have been made, and its undo must not be left out.
+#[tokio::test]
+async fn a_change_of_the_cluster_that_was_cut_off_counts_as_tried() {
+    let lab = Lab::local().locked("r1").await;
+    let write = |name: &str| Action::WriteFile {
+        path: lab.path(name),
+        content: "x".into(),
+        access: Access::default(),
+    };
+    let change = || Action::ChangeCluster {
+        change: runbook_model::change::ClusterChange::Compact { keep: 1 },
+        cluster_id: None,
+        through: vec![],
+    };
+    let tried = |outcome: &Outcome| {
+        let (_, reason, _) = failed(outcome);
+        assert_eq!(reason, "it was cut off: the cluster may have been changed");
+    };
+    let first = order("r1", vec![change(), write("a")]);
+    let Receipt::Ended(outcomes) = told(&lab, &first).await else {
+        panic!("a change may have been made");
+    };
+    tried(&outcomes[0]);
+    assert_eq!(outcomes[1..], [Outcome::NotStarted]);
+
+    // The same file alone is the first part of an order that goes on with a change.
+    lab.apply(order("r1", vec![write("a")])).await.unwrap();
+    let middle = order("r1", vec![write("a"), change(), write("b")]);
+    let Receipt::Ended(outcomes) = told(&lab, &middle).await else {
+        panic!("its first part has a receipt");
+    };
+    assert_eq!(outcomes[0], done(true));
+    tried(&outcomes[1]);
+    assert_eq!(outcomes[2], Outcome::NotStarted);
+}

@@ -9,10 +9,11 @@ use runbook_dsl::{LoadError, Loader};
 use runbook_inventory::{Inventory, InventorySpec, Overrides, StdFiles};
 use runbook_model::plan::Plan;
 use runbook_model::view::{Needs, View};
-use runbook_plan::{Digest, Files, PlanError, Request, plan, prepare};
+use runbook_plan::{Digest, Files, PlanError, Request, as_never_restored, plan, prepare, rehearse};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
+use super::outline::outline;
 use super::view;
 
 pub const RUN: &str = "r1";
@@ -32,6 +33,15 @@ pub struct Case {
     pub limit: Option<String>,
     /// `bare`, `dead`, `live`.
     pub base: String,
+    /// Hosts of the inventory that are no members and have nothing on them.
+    #[serde(default)]
+    pub newcomers: Vec<String>,
+    /// Peer URLs under which members are listed, other than the inventory's.
+    #[serde(default)]
+    pub moved: BTreeMap<String, String>,
+    /// Hosts whose members have a NOSPACE alarm.
+    #[serde(default)]
+    pub alarmed: Vec<String>,
     /// Hosts that do not answer.
     #[serde(default)]
     pub lost: Vec<String>,
@@ -42,6 +52,9 @@ pub struct Case {
     /// Files of this machine: size by absolute path.
     #[serde(default)]
     pub files: BTreeMap<String, u64>,
+    /// The plan's rehearsal is what the golden shows.
+    #[serde(default)]
+    pub rehearse: bool,
     /// Merged into the view.
     pub patch: Option<Json>,
 }
@@ -82,15 +95,34 @@ impl Loader for Templates {
             text,
         })
     }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        let text = std::fs::read_to_string(root().join("playbooks").join(path));
+        let text = text.map_err(|e| LoadError::Unreadable {
+            path: path.to_owned(),
+            reason: e.to_string(),
+        })?;
+        Ok(SourceText {
+            name: format!("embedded:{path}"),
+            text,
+        })
+    }
 }
 
-/// One template, whatever it is called.
+/// One text beside the runbook, whatever it is called.
 struct One(&'static str);
 
 impl Loader for One {
     fn template(&self, name: &str) -> Result<SourceText, LoadError> {
         Ok(SourceText {
             name: format!("templates/{name}"),
+            text: self.0.to_owned(),
+        })
+    }
+
+    fn import(&self, path: &str, _: &str) -> Result<SourceText, LoadError> {
+        Ok(SourceText {
+            name: path.to_owned(),
             text: self.0.to_owned(),
         })
     }
@@ -147,7 +179,7 @@ impl Case {
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", dir.display()))
     }
 
-    pub fn plan(&self, dir: &Path) -> Result<Plan, Vec<PlanError>> {
+    pub fn planned(&self, dir: &Path) -> Result<(Plan, View), Vec<PlanError>> {
         let checked = if self.runbook.ends_with(".etcdrb") {
             let text = std::fs::read_to_string(dir.join(&self.runbook)).unwrap();
             checked(&self.runbook, text)
@@ -181,7 +213,28 @@ impl Case {
             files: &Memory(files),
             now: view::NOW,
         };
-        run(&request, |needs| self.view(needs)).map(|(plan, _)| plan)
+        run(&request, |needs| {
+            let view = self.view(needs);
+            if self.rehearse {
+                as_never_restored(&view)
+            } else {
+                view
+            }
+        })
+    }
+
+    /// The plan's outline, its rehearsal's where that is wanted, or the errors.
+    pub fn outcome(&self, dir: &Path) -> String {
+        let planned = self.planned(dir);
+        let only = self.show.as_deref();
+        match planned {
+            Err(found) => errors(&found),
+            Ok((plan, view)) if self.rehearse => match rehearse(&plan, &view) {
+                Ok(plan) => outline(&plan, only),
+                Err(error) => format!("{error}\n"),
+            },
+            Ok((plan, _)) => outline(&plan, only),
+        }
     }
 
     pub fn view(&self, needs: &Needs) -> View {
@@ -191,6 +244,16 @@ impl Case {
             "live" => view::live(needs),
             other => panic!("no base `{other}`"),
         };
+        let mut view = view;
+        for host in &self.newcomers {
+            view::unlist(&mut view, host, needs);
+        }
+        for host in &self.alarmed {
+            view::alarm(&mut view, host);
+        }
+        for (host, url) in &self.moved {
+            view::relist(&mut view, host, url);
+        }
         let mut json = serde_json::to_value(view).unwrap();
         if let (Some(patch), Some(hosts)) = (&self.every_host, json["hosts"].as_object_mut()) {
             for host in hosts.values_mut() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use runbook_model::cluster::{Member, MemberProbe, MemberStatus, SilentCause};
+use runbook_model::cluster::{Alarm, Member, MemberProbe, MemberStatus, SilentCause};
 use runbook_model::facts::{
     DataDirFacts, DiskFacts, EtcdProcess, HostError, HostFacts, Listener, ServiceFacts, Tool,
 };
@@ -111,6 +111,7 @@ fn snapshot() -> SnapshotFacts {
         hash: 0x1234_abcd,
         revision: 900,
         total_keys: 120,
+        live_keys: 100,
         has_hash: true,
         needs_version: Some("3.4".to_owned()),
         ..SnapshotFacts::default()
@@ -213,6 +214,51 @@ pub fn live(needs: &Needs) -> View {
         }];
     }
     view
+}
+
+/// A bare host that is no member.
+pub fn unlist(view: &mut View, host: &str, needs: &Needs) {
+    let host = HostName::new(host);
+    let peer_url = needs.members[&host].peer_url();
+    let mut untouched = bare(needs);
+    view.hosts
+        .insert(host.clone(), untouched.hosts.remove(&host).unwrap());
+    view.cluster.members.insert(host, refused());
+    for probe in view.cluster.members.values_mut() {
+        if let MemberProbe::Serving(status) = probe {
+            let list = status.members.iter_mut().flatten();
+            let kept = list.filter(|m| !m.peer_urls.contains(&peer_url));
+            status.members = Some(kept.map(|m| m.clone()).collect());
+        }
+    }
+}
+
+/// A NOSPACE alarm, which every member tells of.
+pub fn alarm(view: &mut View, host: &str) {
+    let Some(MemberProbe::Serving(own)) = view.cluster.members.get(&HostName::new(host)) else {
+        panic!("`{host}` does not serve");
+    };
+    let alarm = Alarm {
+        member_id: own.member_id,
+        kind: "NOSPACE".to_owned(),
+    };
+    for probe in view.cluster.members.values_mut() {
+        if let MemberProbe::Serving(status) = probe {
+            status.alarms.push(alarm.clone());
+        }
+    }
+}
+
+/// A member that is listed under another URL.
+pub fn relist(view: &mut View, name: &str, url: &str) {
+    for probe in view.cluster.members.values_mut() {
+        if let MemberProbe::Serving(status) = probe {
+            let list = status.members.iter_mut().flatten();
+            for member in list.filter(|m| m.name == name) {
+                member.peer_urls = vec![url.to_owned()];
+            }
+        }
+    }
 }
 
 /// A host that does not answer.

@@ -32,11 +32,15 @@ make_dir_above() {
 # Remembers a file that was not there before.
 note_new() { [ -e "$1" ] || [ -L "$1" ] || printf '%s\n' "$1" >>"$S/runs/$RUN/made-files"; }
 
-# remove_created PATH IS_DIRECTORY: only what this run made, and a directory only when nothing is in it.
+# remove_created PATH IS_DIRECTORY: only what this run made, and a directory only when nothing is in it; with those above it that were
+# made for it.
 remove_created() {
   if [ -n "$2" ]; then
     [ -d "$1" ] && [ -e "$S/runs/$RUN/made" ] && grep -qxF -- "$(readlink -f -- "$1")" "$S/runs/$RUN/made" || return 0
+    made=$(readlink -f -- "$1")
     rmdir -- "$1" 2>/dev/null || return 0
+    # What was made on the way to it goes with it.
+    remove_made "${made%/*}"
   else
     [ -f "$1" ] && [ -e "$S/runs/$RUN/made-files" ] && grep -qxF -- "$1" "$S/runs/$RUN/made-files" || return 0
     must rm -f -- "$1"
@@ -241,10 +245,13 @@ remove_upload() {
   [ ! -d "$1" ] || fail "\`$1\` is a directory"
   must rm -f -- "$1"
   changed
-  # The run's own directories go when they are empty, innermost first.
-  while [ "$above" != / ] && grep -qxF -- "$above" "$S/runs/$RUN/made"; do
+}
+
+# remove_made DIR: the run's own directories go when they are empty, innermost first.
+remove_made() {
+  above=$1
+  while [ "${above:-/}" != / ] && [ -e "$S/runs/$RUN/made" ] && grep -qxF -- "$above" "$S/runs/$RUN/made"; do
     rmdir -- "$above" 2>/dev/null || break
     above=${above%/*}
-    [ -n "$above" ] || above=/
   done
 }

@@ -70,6 +70,11 @@ unit_start() {
   changed
   # A crash loop of an earlier time would make systemd refuse this start.
   systemctl reset-failed -- "$2.service" 2>/dev/null
+  # A member that finds no leader is up, and never reports so.
+  if [ "$3" = 0 ]; then
+    systemctl --no-block "$1" -- "$2.service" || unit_failed "$2" 'did not start' $?
+    return
+  fi
   timeout "$3" systemctl "$1" -- "$2.service"
   status=$?
   case $status in

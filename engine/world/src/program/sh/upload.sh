@@ -67,25 +67,30 @@ sent_directory() {
   [ ! -e "$S/runs/$RUN/made" ] || ! grep -qxF -- "$(readlink -f -- "$1")" "$S/runs/$RUN/made" || changed
 }
 
+# Whether the file is there already: then nothing is written beside it either.
+is_there() {
+  [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c %s -- "$1")" = "$3" ] && [ "$(digest <"$1")" = "$2" ]
+}
+
 # take_small DEST SHA256 SIZE MODE OWNER GROUP: the bytes come whether they are wanted or not.
 take_small() {
+  if is_there "$@"; then
+    head -c "$3" >/dev/null
+    found
+    access "$1" "$4" "$5" "$6"
+    return
+  fi
   part_of "$1"
   rm -f -- "$PART"
   (umask 077 && head -c "$3" >"$PART") || fail "\`$PART\` cannot be written"
   [ "$(stat -c %s -- "$PART")" = "$3" ] || fail "the connection ended inside \`$1\`"
   [ "$(sha256 "$PART")" = "$2" ] || fail "\`$1\` arrived damaged"
-  if [ -f "$1" ] && [ ! -L "$1" ] && [ "$(sha256 "$1")" = "$2" ]; then
-    rm -f -- "$PART"
-    found
-    access "$1" "$4" "$5" "$6"
-  else
-    put "$PART" "$1" "$4" "$5" "$6"
-  fi
+  put "$PART" "$1" "$4" "$5" "$6"
 }
 
 # take_large DEST SHA256 SIZE MODE OWNER GROUP: asks for what is missing.
 take_large() {
-  if [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c %s -- "$1")" = "$3" ] && [ "$(digest <"$1")" = "$2" ]; then
+  if is_there "$@"; then
     frame have "$I"
     found
     access "$1" "$4" "$5" "$6"

@@ -1,0 +1,343 @@
+//! `runbook simulate`: what is shipped is safe under faults, what is not safe is found, and nothing real is touched.
+
+use serde_json::Value;
+
+use crate::support::{Place, Said};
+
+/// Three hosts over SSH and TLS; no name in it resolves, and nothing is there.
+const INVENTORY: &str = "\
+[etcd]
+etcd1
+etcd2
+etcd3
+
+[etcd:vars]
+etcd_cluster=prod
+
+[apiserver]
+master1
+";
+
+/// Further arguments with which a shipped runbook is simulated, once with each. A runbook that is not here is simulated without any.
+const ARGUMENTS: &[(&str, &[&[&str]])] = &[(
+    "restore.etcdrb",
+    &[
+        &[],
+        &["--override", "restore-over-live", "--reason", "a drill"],
+    ],
+)];
+
+fn playbooks() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../playbooks")
+}
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("three.inv", INVENTORY.as_bytes());
+    place
+}
+
+fn simulate(place: &Place, runbook: &str, more: &[&str]) -> Said {
+    let words = ["simulate", runbook, "-i", "three.inv", "--output", "json"];
+    place.runbook(&[&words, more].concat())
+}
+
+#[track_caller]
+fn report(said: &Said) -> Value {
+    serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{e}: {}{}", said.out, said.err))
+}
+
+/// A shipped runbook's text, edited; each edit must apply.
+#[track_caller]
+fn edited(runbook: &str, edits: &[(&str, &str)]) -> String {
+    let mut text = std::fs::read_to_string(playbooks().join(runbook)).unwrap();
+    for (from, to) in edits {
+        assert!(text.contains(from), "`{from}` is not in {runbook}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+/// Simulates an edited shipped runbook that `check` lets pass: the rules that are broken.
+#[track_caller]
+fn found(runbook: &str, edits: &[(&str, &str)], faults: &str) -> Vec<Value> {
+    let place = place();
+    place.write("own.etcdrb", edited(runbook, edits).as_bytes());
+    assert_eq!(place.runbook(&["check", "own.etcdrb"]).code, 0);
+    let said = simulate(&place, "own.etcdrb", &["--faults", faults]);
+    let report = report(&said);
+    assert_eq!(said.code, 10, "{report:#}");
+    report["findings"].as_array().unwrap().clone()
+}
+
+#[track_caller]
+fn check_refuses(runbook: &str, edits: &[(&str, &str)], code: &str) {
+    let place = place();
+    place.write("own.etcdrb", edited(runbook, edits).as_bytes());
+    place.runbook(&["check", "own.etcdrb"]).refuses(10, &[code]);
+    let said = simulate(&place, "own.etcdrb", &[]);
+    said.refuses(10, &[code]);
+}
+
+#[test]
+fn every_shipped_runbook_keeps_every_rule() {
+    let mut names: Vec<String> = std::fs::read_dir(playbooks())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".etcdrb"))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 3, "{names:?}");
+    for name in &names {
+        let row = ARGUMENTS.iter().find(|(runbook, _)| runbook == name);
+        for more in row.map_or(&[&[] as &[&str]] as &[_], |(_, rows)| rows) {
+            let said = simulate(
+                &place(),
+                name,
+                &[&["--faults", "200", "--seed", "20"], *more].concat(),
+            );
+            let report = report(&said);
+            assert_eq!(said.code, 0, "{name}: {report:#}");
+            assert_eq!(report["broken"], 0);
+            assert_eq!(report["schedules"], 200);
+            let starts = report["starts"].as_array().unwrap();
+            assert!(!starts.is_empty(), "{name}");
+            for start in starts {
+                assert_eq!(start["undisturbed"], "done", "{name}: {start}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_restore_that_may_be_taken_back_loses_what_clients_wrote() {
+    // `runbook rollback` can be typed however the run ends by itself.
+    check_refuses(
+        "restore.etcdrb",
+        &[
+            (
+                "    irreversible \"{cluster} starts from the snapshot at revision {snap.revision}\"\n",
+                "",
+            ),
+            ("rollback before irreversible, else pause", "pause"),
+        ],
+        "reversible_start",
+    );
+}
+
+/// Past the point of no return nothing is undone, whoever asks for it.
+#[test]
+fn a_restore_that_only_pauses_keeps_every_rule() {
+    let place = place();
+    let text = edited(
+        "restore.etcdrb",
+        &[("rollback before irreversible, else pause", "pause")],
+    );
+    place.write("own.etcdrb", text.as_bytes());
+    let said = simulate(&place, "own.etcdrb", &["--faults", "300"]);
+    let report = report(&said);
+    assert_eq!(said.code, 0, "{report:#}");
+}
+
+#[test]
+fn a_restore_whose_members_wait_for_each_other_comes_to_no_end() {
+    let findings = found(
+        "restore.etcdrb",
+        &[(
+            "step \"Start etcd\" on members parallel",
+            "step \"Start etcd\" on members rolling 1",
+        )],
+        "10",
+    );
+    assert_eq!(findings[0]["rule"], "end");
+    // It needs no fault for that.
+    assert_eq!(findings[0]["faults"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn a_restore_that_does_not_prove_that_all_is_stopped_is_no_runbook() {
+    check_refuses(
+        "restore.etcdrb",
+        &[("      require all-stopped(members)\n", "")],
+        "data_while_running",
+    );
+}
+
+#[test]
+fn a_backup_that_is_not_verified_is_found_damaged() {
+    let findings = found(
+        "backup.etcdrb",
+        &[("  ensure snapshot-verified(to)\n", "")],
+        "100",
+    );
+    assert_eq!(findings[0]["rule"], "outcome");
+    assert!(findings[0]["seen"].to_string().contains("no good snapshot"));
+}
+
+#[test]
+fn a_deploy_that_bootstraps_again_is_no_runbook() {
+    check_refuses(
+        "deploy.etcdrb",
+        &[(
+            "configure member state existing",
+            "configure member state new",
+        )],
+        "new_state_formed",
+    );
+}
+
+#[test]
+fn a_deploy_that_restarts_its_members_at_once_is_no_runbook() {
+    check_refuses(
+        "deploy.etcdrb",
+        &[(
+            "    service etcd running enabled\n  }\n  ensure",
+            "    service etcd restarted enabled\n  }\n  ensure",
+        )],
+        "stops_voters",
+    );
+}
+
+/// The formed cluster is restarted one by one, behind a guard that is overridden.
+const RESTART: &[(&str, &str)] = &[
+    (
+        "  step \"Configure as formed\" on members parallel {\n",
+        "  step \"Configure as formed\" on members rolling 1 {\n    require quorum-safe(members)\n      override sure\n",
+    ),
+    (
+        "    service etcd running enabled\n  }\n  ensure",
+        "    service etcd restarted enabled\n  }\n  ensure",
+    ),
+];
+
+#[test]
+fn a_deploy_that_restarts_without_its_guard_takes_quorum_away() {
+    let place = place();
+    place.write("own.etcdrb", edited("deploy.etcdrb", RESTART).as_bytes());
+    let said = simulate(&place, "own.etcdrb", &["--faults", "200"]);
+    assert_eq!(said.code, 0, "behind its guard: {}", said.out);
+    let sure = ["--faults", "200", "--override", "sure", "--reason", "test"];
+    let said = simulate(&place, "own.etcdrb", &sure);
+    let report = report(&said);
+    assert_eq!(said.code, 10, "{report:#}");
+    let findings = report["findings"].as_array().unwrap();
+    let quorum = findings.iter().find(|f| f["rule"] == "quorum").unwrap();
+    assert_eq!(quorum["start"], "one member down");
+    assert!(quorum["seen"].to_string().contains("Configure as formed"));
+}
+
+#[test]
+fn the_same_seed_says_the_same_bytes_and_a_finding_comes_again() {
+    let place = place();
+    let text = edited("backup.etcdrb", &[("  ensure snapshot-verified(to)\n", "")]);
+    place.write("own.etcdrb", text.as_bytes());
+    let first = simulate(&place, "own.etcdrb", &["--faults", "150", "--seed", "3"]);
+    for threads in ["1", "3"] {
+        let words = [
+            "simulate",
+            "own.etcdrb",
+            "-i",
+            "three.inv",
+            "--output",
+            "json",
+        ];
+        let words = [&words[..], &["--faults", "150", "--seed", "3"]].concat();
+        let again = place.runbook_with(&[("RAYON_NUM_THREADS", threads)], &words);
+        assert_eq!(again.out, first.out, "{threads} threads");
+    }
+    let finding = report(&first)["findings"][0].clone();
+    let words = finding["again"].as_str().unwrap().to_owned();
+    let words: Vec<_> = words.split(' ').skip(1).collect();
+    let again = place.runbook(&[&words[..], &["--output", "json"]].concat());
+    assert_eq!(again.code, 10, "{}{}", again.out, again.err);
+    assert_eq!(report(&again)["findings"][0], finding);
+    let shown = place.runbook(&words);
+    assert_eq!(shown.code, 10);
+    assert!(shown.out.contains("the outcome that was told is not true"));
+}
+
+#[test]
+fn nothing_real_is_written_and_nobody_is_asked() {
+    let place = place();
+    place.snapshot("backup.db");
+    let before = place.tree();
+    for (runbook, more) in [
+        ("deploy.etcdrb", &[][..]),
+        ("backup.etcdrb", &["-e", "to=saved.db"]),
+        ("restore.etcdrb", &["-e", "snapshot=backup.db"]),
+    ] {
+        let said = simulate(&place, runbook, &[&["--faults", "20"], more].concat());
+        assert_eq!(said.code, 0, "{runbook}: {}{}", said.out, said.err);
+        let report = report(&said);
+        assert_eq!(report["stand_ins"], Value::Array(vec![]), "{runbook}");
+    }
+    assert_eq!(place.tree(), before);
+}
+
+#[test]
+fn what_is_not_there_is_simulated_and_said_to_be() {
+    let place = place();
+    let said = place.runbook(&[
+        "simulate",
+        "restore.etcdrb",
+        "-i",
+        "three.inv",
+        "--faults",
+        "20",
+    ]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert!(
+        said.out
+            .contains("`snapshot` was not given: a snapshot of the simulated cluster")
+    );
+    assert!(
+        said.out
+            .contains("a healthy cluster: refused by quorum-lost(members)")
+    );
+    assert!(said.out.contains("No schedule broke a rule."));
+    let given = ["-e", "snapshot=none.db", "--faults", "20"];
+    let said = simulate(&place, "restore.etcdrb", &given);
+    assert!(
+        said.out
+            .contains("none.db`: a snapshot of the simulated cluster")
+    );
+    let said = simulate(&place, "backup.etcdrb", &["--faults", "20"]);
+    assert!(said.out.contains("nothing is written"), "{}", said.out);
+}
+
+#[test]
+fn a_bad_snapshot_is_refused_as_in_a_real_run() {
+    let place = place();
+    place.write("bad.db", b"no snapshot");
+    let said = simulate(&place, "restore.etcdrb", &["-e", "snapshot=bad.db"]);
+    said.refuses(10, &["bad.db", "is refused"]);
+}
+
+#[test]
+fn a_run_that_starts_nowhere_is_refused_with_the_reasons() {
+    let place = place();
+    let text = edited(
+        "backup.etcdrb",
+        &[(
+            "require any-serving(members)",
+            "require not reachable(members)",
+        )],
+    );
+    place.write("own.etcdrb", text.as_bytes());
+    simulate(&place, "own.etcdrb", &[]).refuses(
+        3,
+        &[
+            "no starting state",
+            "fresh hosts: refused by",
+            "every member down: refused by",
+        ],
+    );
+}
+
+#[test]
+fn a_bad_command_line_says_what_to_type() {
+    let place = place();
+    simulate(&place, "deploy.etcdrb", &["--schedule", "xyz"]).refuses(64, &["in hex"]);
+    simulate(&place, "deploy.etcdrb", &["--faults", "0"]).refuses(64, &["--faults"]);
+    simulate(&place, "nothing.etcdrb", &[]).refuses(10, &["there is no runbook"]);
+}
