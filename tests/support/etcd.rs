@@ -87,6 +87,8 @@ pub struct Member {
     pub spec: MemberSpec,
     pub metrics_port: u16,
     pub process: Option<Child>,
+    /// How often it was started.
+    starts: usize,
 }
 
 /// A cluster of processes.
@@ -239,6 +241,7 @@ impl Cluster {
             .spawn()
             .expect("setpriv starts etcd");
         self.members[i].process = Some(child);
+        self.members[i].starts += 1;
     }
 
     /// Waits until every running member says that it is healthy.
@@ -246,7 +249,31 @@ impl Cluster {
         for i in 0..self.members.len() {
             if self.members[i].process.is_some() {
                 self.wait_for(i, "/health", |body| body.contains(r#""health":"true""#));
+                self.wait_serving(i);
             }
+        }
+    }
+
+    /// Health is told on the port for metrics, which is served before the one for clients.
+    fn wait_serving(&self, i: usize) {
+        let member = &self.members[i];
+        let log = self.dir.path().join(format!("{}.log", member.spec.name));
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = fs::read_to_string(&log).unwrap_or_default();
+            // As 3.5 says it, and as 3.4 does.
+            let said =
+                |l: &&str| l.contains("serving client traffic") || l.contains("client requests on");
+            if text.lines().filter(said).count() >= member.starts {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline && !self.has_ended(i),
+                "{} serves no clients\n{}",
+                member.spec.name,
+                self.log(i)
+            );
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
@@ -392,6 +419,7 @@ fn member(name: &str, address: &str, scheme: Scheme, dir: &Path) -> Member {
         },
         metrics_port: free_port(address),
         process: None,
+        starts: 0,
     }
 }
 

@@ -62,6 +62,8 @@ pub enum GuardName {
     NoCorruption,
     /// `version-runs(members, version)`
     VersionRuns,
+    /// `same-version(members)`
+    SameVersion,
     /// `upgradable(members, version)`
     Upgradable,
     /// `writable(members)`: the run writes a key, reads it back everywhere, deletes it
@@ -331,6 +333,13 @@ pub static GUARDS: &[GuardRow] = &[
         TO_VERSION,
         "every member runs this version of etcd",
         "ensure version-runs(members, to_version) within 1m",
+    ),
+    row(
+        GuardName::SameVersion,
+        "same-version",
+        MEMBERS,
+        "the members that serve run the same minor version of etcd: no upgrade is half-way",
+        "require same-version(members)",
     ),
     row(
         GuardName::Upgradable,

@@ -212,7 +212,7 @@ impl<'a> Walk<'a> {
         if !call.arguments.contains_key("of") {
             self.one_by_one(step, call, "members are removed");
         }
-        self.cannot_undo(call, "a removed member");
+        self.taken_for_good(call);
         self.removed.push((leaving, call.span));
     }
 
@@ -306,6 +306,19 @@ impl<'a> Walk<'a> {
                 "the alarm is disarmed before space was freed",
                 "comes back with the next write",
                 "`compact` and `defragment` every member before".to_owned(),
+            );
+        }
+    }
+
+    /// What comes after a removal must not be undone either, whoever types `runbook rollback`: its process cannot start again.
+    fn taken_for_good(&mut self, call: &Call) {
+        if !self.irreversible {
+            self.owes(
+                Code::RollbackPastIrreversible,
+                call,
+                "a removed member does not come back by a rollback",
+                "cannot be undone",
+                "put `irreversible \"...\"` before the step, and ask before it".to_owned(),
             );
         }
     }

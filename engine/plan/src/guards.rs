@@ -221,6 +221,7 @@ impl Arguments<'_> {
                 members,
                 version: self.text("version").unwrap_or_default(),
             },
+            GuardName::SameVersion => Guard::SameVersion { members },
             GuardName::Upgradable => Guard::Upgradable {
                 members,
                 version: self.text("version").unwrap_or_default(),

@@ -53,6 +53,11 @@ pub fn starting_states(ground: &Ground) -> Vec<(&'static str, Model)> {
             states.push(("a majority down", without(&healthy, specs, lost)));
         }
         states.push(("every member down", without(&healthy, specs, specs.len())));
+        if specs.len() > 1 {
+            states.push(("a host that is no member yet", smaller(specs)));
+        }
+        states.push(("a store over its quota", full(specs)));
+        states.push(("members of an older minor", older(&healthy)));
     }
     for (_, model) in &mut states {
         furnish(model, ground);
@@ -86,6 +91,46 @@ fn without(model: &Model, specs: &BTreeMap<HostName, MemberSpec>, down: usize) -
     }
     model.elect();
     model.quorum_losses.clear();
+    model
+}
+
+/// The last host of the inventory is bare, the others are a cluster.
+fn smaller(specs: &BTreeMap<HostName, MemberSpec>) -> Model {
+    let mut formed = specs.clone();
+    let Some((name, spec)) = formed.pop_last() else {
+        return Model::default();
+    };
+    let mut model = Model::formed(&formed, &now());
+    let newcomer = fresh(&BTreeMap::from([(name, spec)]));
+    model.hosts.extend(newcomer.hosts);
+    model
+}
+
+/// The binaries were exchanged, and the members not restarted since.
+fn older(model: &Model) -> Model {
+    let mut model = model.clone();
+    let services = model
+        .hosts
+        .values_mut()
+        .flat_map(|h| h.services.values_mut());
+    for etcd in services.filter_map(|s| s.etcd.as_mut()) {
+        "3.4.23".clone_into(&mut etcd.version);
+    }
+    model
+}
+
+/// Every member's file is as large as it may become, by what was overwritten.
+fn full(specs: &BTreeMap<HostName, MemberSpec>) -> Model {
+    const QUOTA: u64 = 256 << 10;
+    const VALUE: usize = 40_000;
+    let mut specs = specs.clone();
+    for spec in specs.values_mut() {
+        spec.quota_bytes = Some(QUOTA);
+    }
+    let mut model = Model::formed(&specs, &now());
+    if let Some(through) = specs.keys().next() {
+        while model.put(through, "registry/0", &"7".repeat(VALUE)) {}
+    }
     model
 }
 

@@ -55,6 +55,7 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
         Guard::AllServing { members } => members::all_serving(members, view),
         Guard::NoCorruption { members } => members::no_corruption(members, view),
         Guard::VersionRuns { members, version } => versions::all_run(members, version, view),
+        Guard::SameVersion { members } => versions::same(members, view),
         Guard::Upgradable { members, version } => versions::upgradable(members, version, view),
         Guard::Writable { .. } => match &view.written {
             None => unknown("nothing was written yet"),
@@ -105,6 +106,8 @@ pub(super) fn settle(findings: Vec<Finding>, all: &str) -> Verdict {
     for finding in findings {
         match finding {
             Finding::Fine => {}
+            // All members tell the same alarm.
+            Finding::Bad(what) if bad.contains(&what) => {}
             Finding::Bad(what) => bad.push(what),
             Finding::Untold(why) => untold.push(why),
         }

@@ -183,6 +183,11 @@ pub enum Guard {
         /// As `3.5.16`.
         version: String,
     },
+    /// Every member runs the same minor version: no upgrade is half-way.
+    SameVersion {
+        /// Members.
+        members: Vec<HostName>,
+    },
     /// The members may be brought from what they run to this version: one minor at a time, none that is known to be bad.
     Upgradable {
         /// Members.

@@ -52,6 +52,7 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         | Guard::MembershipSettled { members, .. }
         | Guard::AllServing { members }
         | Guard::NoCorruption { members }
+        | Guard::SameVersion { members }
         | Guard::VersionRuns { members, .. }
         | Guard::Upgradable { members, .. }
         | Guard::RemovalSafe { members, .. }

@@ -4,7 +4,7 @@
 //! newer cluster version is not read by an older etcd.
 
 use super::Verdict;
-use super::evaluate::{Finding, holds, settle, violated, violated_help};
+use super::evaluate::{Finding, holds, settle, unknown, violated, violated_help};
 use super::members::{serving, silent};
 use crate::host::HostName;
 use crate::view::View;
@@ -71,6 +71,35 @@ pub(super) fn all_run(members: &[HostName], version: &str, view: &View) -> Verdi
         })
         .collect();
     settle(findings, &format!("members run {version}"))
+}
+
+/// No upgrade is half-way. Members that do not answer are others' concern.
+pub(super) fn same(members: &[HostName], view: &View) -> Verdict {
+    let told: Vec<_> = members
+        .iter()
+        .filter_map(|host| Some((host, serving(host, view)?)))
+        .collect();
+    let mut minors: Vec<_> = told
+        .iter()
+        .filter_map(|(_, status)| parse(&status.version))
+        .map(|(major, minor, _)| (major, minor))
+        .collect();
+    minors.sort_unstable();
+    minors.dedup();
+    match minors.as_slice() {
+        [] => unknown("no member tells its version"),
+        [(major, minor)] => holds(format!("{} members run {major}.{minor}", told.len())),
+        _ => {
+            let each: Vec<_> = told
+                .iter()
+                .map(|(host, status)| format!("`{host}` {}", status.version))
+                .collect();
+            violated_help(
+                format!("an upgrade is half-way: {}", each.join(", ")),
+                "finish it first: `upgrade.etcdrb` with the newer version",
+            )
+        }
+    }
 }
 
 /// The members may be brought to this version, one after the other.
