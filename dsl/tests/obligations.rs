@@ -52,6 +52,10 @@ fn is_obligation(code: Code) -> bool {
             | C::LeaderPaused
             | C::CompactUnsaved
             | C::DisarmFirst
+            | C::AuthorityUntrusted
+            | C::AuthorityInUse
+            | C::AuthorityReversible
+            | C::AuthorityKept
             | C::ShellBypasses
             | C::OpaqueShell
             | C::ConfirmInOutage

@@ -37,6 +37,7 @@ const ARGUMENTS: &[(&str, &[&[&str]])] = &[
         &[&["-e", "compact=true", "-e", "keep=1", "-e", "reclaim=1B"]],
     ),
     ("recover-nospace.etcdrb", &[&["-e", "keep=1"]]),
+    ("rotate-certs.etcdrb", &[&["-e", "force=true"]]),
     ("upgrade.etcdrb", &[&["-e", "to_version=3.5.16"]]),
     ("preflight.etcdrb", &[&["-e", "size=small"]]),
 ];

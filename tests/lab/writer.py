@@ -22,9 +22,15 @@ class Cluster:
     """etcd's JSON gateway of several members."""
 
     def __init__(self, ca, cert, key, endpoints):
-        self.tls = ssl.create_default_context(cafile=ca)
-        self.tls.load_cert_chain(cert, key)
+        self.files = ca, cert, key
         self.endpoints, self.open, self.at = endpoints, {}, 0
+
+    def tls(self):
+        """Read anew for every connection, as clients do that outlive a certificate."""
+        ca, cert, key = self.files
+        context = ssl.create_default_context(cafile=ca)
+        context.load_cert_chain(cert, key)
+        return context
 
     def call(self, path, body):
         """Asks the member whose turn it is; its answer, or none."""
@@ -32,7 +38,7 @@ class Cluster:
         try:
             if name not in self.open:
                 host, port = name.split(":")
-                self.open[name] = http.client.HTTPSConnection(host, int(port), timeout=PATIENCE, context=self.tls)
+                self.open[name] = http.client.HTTPSConnection(host, int(port), timeout=PATIENCE, context=self.tls())
             connection = self.open[name]
             connection.request("POST", path, json.dumps(body))
             answer = connection.getresponse()

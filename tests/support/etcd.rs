@@ -153,6 +153,8 @@ impl Cluster {
             cluster: "test",
             members: &requests,
             days: 30,
+            renew_s: None,
+            aside: None,
         };
         runbook_pki::ensure(&wanted, now).unwrap();
     }

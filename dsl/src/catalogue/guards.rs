@@ -46,6 +46,8 @@ pub enum GuardName {
     RevisionAtLeast,
     /// `certs-valid(members, duration)`
     CertsValid,
+    /// `certificates-served(members)`
+    CertificatesServed,
     /// `membership-settled(members)`
     MembershipSettled,
     /// `removal-safe(members, leaving)`
@@ -298,6 +300,13 @@ pub static GUARDS: &[GuardRow] = &[
         CERTIFICATES,
         "the certificates on the hosts stay valid for this long",
         "require certs-valid(members, 720h)",
+    ),
+    row(
+        GuardName::CertificatesServed,
+        "certificates-served",
+        MEMBERS,
+        "every member serves the certificate that stands for it on this machine, by its serial number",
+        "ensure certificates-served(members) within 1m",
     ),
     row(
         GuardName::MembershipSettled,

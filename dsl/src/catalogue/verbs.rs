@@ -1,6 +1,6 @@
 //! Verbs: what each takes, does to the cluster, needs, and how it is undone.
 
-use super::args::{BYTES, INT, PATH, TEXT, after, at, maybe};
+use super::args::{BYTES, DURATION, INT, PATH, TEXT, after, at, maybe};
 use super::{Argument, ArgumentType};
 
 /// A verb of the language.
@@ -18,8 +18,10 @@ pub enum Verb {
     Upload,
     /// `remove-upload PATH`
     RemoveUpload,
-    /// `issue-certificates days N`
+    /// `issue-certificates days N renew WITHIN`
     IssueCertificates,
+    /// `rotate-authority add|switch|drop`
+    RotateAuthority,
     /// `install-certificates`
     InstallCertificates,
     /// `configure member state new|existing`
@@ -210,23 +212,46 @@ pub static VERBS: &[VerbRow] = &[
     VerbRow {
         verb: Verb::IssueCertificates,
         name: "issue-certificates",
-        arguments: &[maybe(after(
-            "days",
-            "days",
-            INT,
-            "days that the certificates are valid, 365 by default",
-        ))],
+        arguments: &[
+            maybe(after(
+                "days",
+                "days",
+                INT,
+                "days that the certificates are valid, 365 by default",
+            )),
+            maybe(after(
+                "renew",
+                "renew",
+                DURATION,
+                "those that end within this time are issued again, with new keys; 1d by default",
+            )),
+        ],
         effects: &[Effect::WritesControlHost],
-        undo: None,
-        doc: "an authority and each member's server, peer and client certificates exist on this machine",
-        example: "issue-certificates days 365",
+        undo: Some("certificates and keys that were issued again go back; new ones stay"),
+        doc: "an authority and each member's server, peer and client certificates exist on this machine, all of the authority that issues; what is replaced is kept beside the directory, your own is never replaced",
+        example: "issue-certificates days 365 renew 30d",
+    },
+    VerbRow {
+        verb: Verb::RotateAuthority,
+        name: "rotate-authority",
+        arguments: &[at(
+            "to",
+            ArgumentType::Word(&["add", "switch", "drop"]),
+            "`add`: a new authority is made and trusted beside the old one; `switch`: the new one issues from here on; `drop`: the old one is trusted no longer",
+        )],
+        effects: &[Effect::WritesControlHost],
+        undo: Some("the former authority goes back, until `drop`"),
+        doc: "the authority on this machine is replaced by another in three states; members learn of each by `install-certificates` and a restart",
+        example: "rotate-authority add",
     },
     VerbRow {
         verb: Verb::InstallCertificates,
         name: "install-certificates",
         arguments: &[],
         effects: &[Effect::ChangesHost],
-        undo: Some("the files get their former content back, or are removed where there were none"),
+        undo: Some(
+            "what the run issued again is replaced by what was there; files are removed where there were none",
+        ),
         doc: "the member's certificates and keys stand on its host, the keys readable by its user alone",
         example: "install-certificates",
     },

@@ -7,7 +7,7 @@ use super::invoke::Opened;
 use super::procedures::Signature;
 use super::program::{Program, load};
 use super::scope::Scope;
-use super::{membership, obligations, unused};
+use super::{authority, membership, obligations, unused};
 use crate::ast;
 use crate::checked::{Checked, CheckedRunbook, GuardUse, OnFailure, SourceText};
 use crate::codes::{Code, Severity};
@@ -161,6 +161,7 @@ impl<'a> Checker<'a> {
         if !self.opened.missing {
             obligations::check(&checked, &mut self.problems);
             membership::check(&checked, &mut self.problems);
+            authority::check(&checked, &mut self.problems);
         }
         checked.sources.clone_from(&self.sources);
         checked.files = self.files;

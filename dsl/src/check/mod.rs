@@ -1,6 +1,7 @@
 //! [`File`](crate::ast::File) to [`CheckedRunbook`](crate::checked::CheckedRunbook): names, types, arguments, obligations.
 
 mod arguments;
+mod authority;
 mod bypass;
 mod calls;
 mod constants;

@@ -32,6 +32,8 @@ pub const RUNBOOKS: &[Shipped] = shipped![
     "replace.etcdrb",
     "restore.etcdrb",
     "rolling-restart.etcdrb",
+    "rotate-authority.etcdrb",
+    "rotate-certs.etcdrb",
     "scale-down.etcdrb",
     "scale-up.etcdrb",
     "set-quota.etcdrb",

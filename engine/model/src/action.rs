@@ -100,6 +100,37 @@ pub enum Action {
         members: Vec<CertificateRequest>,
         /// Days that leaves are valid.
         days: u32,
+        /// Leaves that end within so many seconds are issued again; none: within a day.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        renew_s: Option<u64>,
+        /// Directory on the control host for what is replaced; what was once put there by the run stays.
+        #[serde(default)]
+        aside: String,
+        /// Files that are made or replaced, as far as the plan can tell.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        makes: Vec<String>,
+    },
+    /// The certificate authority on the control host is replaced by another, one state after the other.
+    RotateAuthority {
+        /// Directory on the control host.
+        dir: String,
+        /// Cluster's name, for the new authority's common name.
+        cluster: String,
+        /// Members whose certificates must be of the new authority before the old one is dropped.
+        members: Vec<CertificateRequest>,
+        /// The state to get to.
+        to: Rotation,
+        /// As for certificates.
+        aside: String,
+    },
+    /// What a run replaced on the control host goes back from where it was put; what was not there is put there. Undo only.
+    ReinstateCertificates {
+        /// Directory on the control host.
+        dir: String,
+        /// Where the former files are.
+        aside: String,
+        /// Their names in both.
+        files: Vec<String>,
     },
     /// A service is in this state.
     Service {
@@ -224,6 +255,19 @@ pub enum Action {
         /// Declared to change nothing.
         read_only: bool,
     },
+}
+
+/// States of the rotation of an authority, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Rotation {
+    /// A new authority is made and trusted beside the old one, which goes on issuing.
+    Add,
+    /// The new one issues from here on; both are trusted.
+    Switch,
+    /// The old one is trusted no longer.
+    Drop,
 }
 
 /// What is done with the copy of a member, in this order.

@@ -84,6 +84,12 @@ pub struct MemberStatus {
     pub hash: Option<HashKv>,
     /// Days and seconds come from this: not-after of the served certificate, seconds since the epoch. None over http.
     pub certificate_not_after: Option<i64>,
+    /// Serial number of the served certificate, lower-case hex. None over http.
+    #[serde(default)]
+    pub certificate_serial: Option<String>,
+    /// Serial number of the server certificate that stands for the member on the control host; none: there is none.
+    #[serde(default)]
+    pub certificate_issued: Option<String>,
     /// Round trip of `status`, microseconds.
     pub latency_us: u64,
 }

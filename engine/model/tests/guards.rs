@@ -844,6 +844,37 @@ fn certificates_valid() {
 }
 
 #[test]
+fn certificates_served() {
+    let guard = Guard::CertificatesServed { members: all(3) };
+    let with = |served: Option<&str>, issued: Option<&str>| {
+        three(|v| {
+            for probe in v.cluster.members.values_mut() {
+                if let MemberProbe::Serving(status) = probe {
+                    status.certificate_serial = served.map(str::to_owned);
+                    status.certificate_issued = issued.map(str::to_owned);
+                }
+            }
+        })
+    };
+    expect(&guard, &with(Some("0a"), Some("0a")), "holds", "3 of 3");
+    let other = with(Some("0a"), Some("0b"));
+    expect(
+        &guard,
+        &other,
+        "violated",
+        "serves the certificate 0a, not 0b",
+    );
+    expect(
+        &guard,
+        &with(Some("0a"), None),
+        "unknown",
+        "no certificate of",
+    );
+    expect(&guard, &with(None, Some("0a")), "unknown", "was not seen");
+    expect(&guard, &three(|v| cut(v, 1)), "unknown", "silent");
+}
+
+#[test]
 fn writable() {
     let guard = Guard::Writable { members: all(3) };
     expect(&guard, &world(3), "unknown", "nothing was written");

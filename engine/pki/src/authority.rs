@@ -7,7 +7,7 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
-use crate::fault::Fault;
+use crate::fault::{Day, Fault};
 use crate::inspect::inspect;
 use crate::key::Key;
 use crate::trust::{Trust, certificates, key_matches};
@@ -60,7 +60,16 @@ pub struct Authority {
 impl Authority {
     /// A new authority for a cluster, ten years valid.
     pub fn create(cluster: &str, key: Key, now: i64) -> Result<Self, Fault> {
-        let mut params = subject(&format!("{cluster} etcd CA"))?;
+        Self::sign_itself(&format!("{cluster} etcd CA"), key, now)
+    }
+
+    /// A new authority to take another's place: its name tells the two apart.
+    pub fn succeed(cluster: &str, key: Key, now: i64) -> Result<Self, Fault> {
+        Self::sign_itself(&format!("{cluster} etcd CA {}", Day(now)), key, now)
+    }
+
+    fn sign_itself(common_name: &str, key: Key, now: i64) -> Result<Self, Fault> {
+        let mut params = subject(common_name)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -69,10 +78,14 @@ impl Authority {
         Self::new(certificate.pem(), key)
     }
 
-    /// An authority from its files.
+    /// An authority from its files. Of several certificates the one that the key belongs to is it.
     pub fn load(cert_pem: &str, key_pem: &str) -> Result<Self, Fault> {
-        key_matches(cert_pem, key_pem)?;
-        Self::new(cert_pem.to_owned(), Key::from_pem(key_pem)?)
+        let mut all = blocks(cert_pem);
+        if all.is_empty() {
+            return Err(Fault::NoCertificate);
+        }
+        let own = all.swap_remove(issuer_of(&all, key_pem)?);
+        Self::new(own, Key::from_pem(key_pem)?)
     }
 
     fn new(pem: String, key: Key) -> Result<Self, Fault> {
@@ -120,6 +133,31 @@ impl Authority {
             .map_err(refused)?;
         Ok(issued.pem())
     }
+}
+
+/// The certificates of a PEM text, each as it is written there.
+pub(crate) fn blocks(pem: &str) -> Vec<String> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let parts = pem.split(BEGIN).skip(1);
+    parts
+        .filter_map(|part| part.split_once(END))
+        .map(|(body, _)| format!("{BEGIN}{body}{END}\n"))
+        .collect()
+}
+
+/// Which of these certificates a key belongs to; of none: what is wrong with the first.
+pub(crate) fn issuer_of(blocks: &[String], key_pem: &str) -> Result<usize, Fault> {
+    let mut first = None;
+    for (i, block) in blocks.iter().enumerate() {
+        match key_matches(block, key_pem) {
+            Ok(()) => return Ok(i),
+            Err(fault) => {
+                first.get_or_insert(fault);
+            }
+        }
+    }
+    Err(first.unwrap_or(Fault::NoCertificate))
 }
 
 impl std::fmt::Debug for Authority {

@@ -35,6 +35,11 @@ impl Layout {
         pair(&self.dir, "ca")
     }
 
+    /// The key of an authority that is to take the present one's place.
+    pub fn next_key(&self) -> PathBuf {
+        self.dir.join("ca.next.key")
+    }
+
     /// What the control host calls members with.
     pub fn client(&self) -> Pair {
         pair(&self.dir, "client")

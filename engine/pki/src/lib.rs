@@ -16,5 +16,7 @@ pub use authority::{Authority, Leaf, Use};
 pub use fault::Fault;
 pub use inspect::{CertificateInfo, inspect, inspect_der, names};
 pub use key::Key;
-pub use store::{Change, Item, PkiError, Wanted, What, ensure, plan};
+pub use store::{
+    Change, Item, PkiError, Wanted, What, ensure, plan, plan_rotation, reinstate, rotate,
+};
 pub use trust::{Trust, certificates};

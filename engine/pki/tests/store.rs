@@ -8,10 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use runbook_model::action::CertificateRequest;
+use runbook_model::action::{CertificateRequest, Rotation};
 use runbook_pki::layout::Layout;
 use runbook_pki::{
     Authority, Fault, Item, Key, Leaf, PkiError, Use, Wanted, What, ensure, inspect, plan,
+    plan_rotation, reinstate, rotate,
 };
 
 const NOW: i64 = 1_800_000_000;
@@ -35,6 +36,8 @@ fn wanted<'a>(dir: &'a Path, members: &'a [CertificateRequest]) -> Wanted<'a> {
         cluster: "blue",
         members,
         days: 365,
+        renew_s: None,
+        aside: None,
     }
 }
 
@@ -500,4 +503,254 @@ fn ipv6_and_ipv4_addresses_are_compared_as_addresses() {
 #[track_caller]
 fn says(actual: &str, expected: &str) {
     assert_eq!(actual, expected);
+}
+
+/// What `ca.crt` trusts, as openssl sees it: whether a certificate stands under it, by the strict rules of X.509.
+fn stands_under(ca: &Path, cert: &Path) -> bool {
+    let out = Command::new("openssl")
+        .args(["verify", "-x509_strict", "-attime", &NOW.to_string()])
+        .arg("-CAfile")
+        .args([ca, cert])
+        .output();
+    out.expect("openssl").status.success()
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).expect("read")
+}
+
+#[test]
+fn renews_on_request_once_a_run_and_keeps_what_was_there() {
+    let root = tempfile::tempdir().expect("temp dir");
+    let (dir, aside) = (root.path().join("pki"), root.path().join("pki.r1"));
+    let members = members();
+    let made = wanted(&dir, &members);
+    ensure(&made, NOW).expect("ensure");
+    let layout = Layout::new(&dir);
+    let before = snapshot(&dir);
+    let asked = Wanted {
+        renew_s: Some(400 * 86_400),
+        aside: Some(&aside),
+        ..made
+    };
+    let planned = plan(&asked, NOW).expect("plan");
+    assert_eq!(ensure(&asked, NOW).expect("ensure"), planned[1..].to_vec());
+    assert!(
+        planned[1..]
+            .iter()
+            .all(|c| matches!(c.what, What::Renew { .. }))
+    );
+    let renewed = snapshot(&dir);
+    // Every key and certificate is another one, but for the authority's.
+    let same: Vec<_> = before
+        .iter()
+        .filter(|f| renewed.contains(f))
+        .map(|(name, _)| name.clone())
+        .collect();
+    assert_eq!(same.len(), 2, "{same:?}");
+    assert_eq!(snapshot(&aside).len(), before.len() - 2);
+    for (name, content) in &before {
+        let kept = aside.join(
+            Path::new(name)
+                .strip_prefix(&dir)
+                .unwrap_or(Path::new(name)),
+        );
+        assert!(!kept.exists() || fs::read(&kept).expect("read") == *content);
+    }
+    assert_eq!(mode(&aside), 0o700);
+    assert_eq!(mode(&aside.join("e1/peer.key")), 0o600);
+    // The same run once more: it was done.
+    assert_eq!(ensure(&asked, NOW).expect("again"), Vec::new());
+    assert_eq!(snapshot(&dir), renewed);
+    // Cut off between key and certificate.
+    fs::copy(aside.join("e1/server.crt"), layout.server("e1").cert).expect("copy");
+    let mended = ensure(&asked, NOW).expect("mended");
+    assert_eq!(mended.len(), 1);
+    assert!(matches!(
+        mended[0].what,
+        What::Reissue {
+            why: Fault::KeyMismatch
+        }
+    ));
+
+    let names = ["e1/server.key", "e1/server.crt"].map(str::to_owned);
+    assert!(reinstate(&dir, &aside, &names).expect("back"));
+    assert_eq!(
+        read(&layout.server("e1").cert),
+        read(&aside.join("e1/server.crt"))
+    );
+    assert_eq!(mode(&layout.server("e1").key), 0o600);
+    assert!(!reinstate(&dir, &aside, &names).expect("it is so"));
+}
+
+#[test]
+fn the_users_own_is_not_renewed_but_refused() {
+    let root = tempfile::tempdir().expect("temp dir");
+    let members = members();
+    let plain = wanted(root.path(), &members);
+    sh(
+        root.path(),
+        "openssl ecparam -name prime256v1 -genkey -noout -out ca.key
+        openssl req -x509 -new -key ca.key -subj '/O=Corp/CN=Corp Root' -days 100 -out ca.crt",
+    );
+    let now = inspect(&read(&root.path().join("ca.crt")))
+        .expect("inspect")
+        .not_before;
+    ensure(&plain, now).expect("ensure");
+    let refused = |to: Rotation| {
+        let before = snapshot(root.path());
+        let error = rotate(&plain, to, now).expect_err("own");
+        assert_eq!(snapshot(root.path()), before);
+        error
+    };
+    // An authority of the user's issues leaves, and is never replaced itself.
+    for to in [Rotation::Add, Rotation::Switch, Rotation::Drop] {
+        assert!(matches!(refused(to), PkiError::OwnAuthority { .. }));
+    }
+
+    fs::remove_file(root.path().join("ca.crt")).expect("remove");
+    fs::remove_dir_all(root.path().join("e1")).expect("remove");
+    fs::remove_dir_all(root.path().join("e2")).expect("remove");
+    fs::remove_file(root.path().join("client.crt")).expect("remove");
+    ensure(&plain, now).expect("an authority of ours");
+    sh(
+        root.path(),
+        "openssl req -new -key client.key -subj '/O=Corp/CN=root' -out client.csr
+        echo extendedKeyUsage=clientAuth > client.ext
+        openssl x509 -req -in client.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 20 -extfile client.ext -out client.crt",
+    );
+    assert!(matches!(refused(Rotation::Add), PkiError::OwnLeaf { .. }));
+    let before = snapshot(root.path());
+    let asked = Wanted {
+        renew_s: Some(30 * 86_400),
+        ..plain
+    };
+    let error = ensure(&asked, now).expect_err("own");
+    assert!(matches!(error, PkiError::NotOursToRenew { own: true, .. }));
+    assert!(
+        error
+            .to_string()
+            .contains("is your own: it is never replaced")
+    );
+    assert!(error.help().contains("put its successor there"));
+    assert_eq!(snapshot(root.path()), before);
+    // It serves still, so that whoever does not ask for renewal is not held up.
+    assert_eq!(ensure(&plain, now).expect("ensure"), Vec::new());
+}
+
+/// All states of a rotation; at each, what is trusted and what is issued, and that the state is reached once.
+#[test]
+fn an_authority_is_rotated_and_nobody_is_cut_off() {
+    let root = tempfile::tempdir().expect("temp dir");
+    let (dir, aside) = (root.path().join("pki"), root.path().join("pki.r1"));
+    let members = members();
+    let made = wanted(&dir, &members);
+    ensure(&made, NOW).expect("ensure");
+    let asked = Wanted {
+        aside: Some(&aside),
+        ..made
+    };
+    let layout = Layout::new(&dir);
+    let (ca, server) = (layout.ca(), layout.server("e1").cert);
+    let old = root.path().join("old.crt");
+    fs::copy(&ca.cert, &old).expect("copy");
+    let old_leaf = root.path().join("leaf.crt");
+    fs::copy(&server, &old_leaf).expect("copy");
+
+    for early in [Rotation::Switch, Rotation::Drop] {
+        let before = snapshot(&dir);
+        let refused = rotate(&asked, early, NOW);
+        assert!(early == Rotation::Drop && refused.as_ref().is_ok_and(|c| !c) || refused.is_err());
+        assert_eq!(snapshot(&dir), before);
+    }
+    let state = |to: Rotation| {
+        let told = plan_rotation(&asked, to, NOW).expect("plan");
+        assert!(told.is_some(), "{to:?}");
+        assert!(rotate(&asked, to, NOW).expect("rotate"));
+        let reached = snapshot(&dir);
+        assert!(!rotate(&asked, to, NOW).expect("again"), "{to:?} twice");
+        assert_eq!(snapshot(&dir), reached);
+    };
+
+    state(Rotation::Add);
+    assert_eq!(mode(&layout.next_key()), 0o600);
+    assert!(stands_under(&ca.cert, &old_leaf));
+    // Whatever is issued now is of the old one, which everybody trusts.
+    assert_eq!(ensure(&asked, NOW).expect("ensure"), Vec::new());
+    let error = rotate(&asked, Rotation::Drop, NOW).expect_err("early");
+    assert!(matches!(error, PkiError::NotSwitched { .. }));
+
+    state(Rotation::Switch);
+    assert!(!layout.next_key().exists());
+    let error = rotate(&asked, Rotation::Drop, NOW).expect_err("leaves of the old one");
+    assert!(matches!(error, PkiError::OldInUse { .. }), "{error}");
+    assert_eq!(ensure(&asked, NOW).expect("ensure").len(), 5);
+    assert!(stands_under(&ca.cert, &server) && stands_under(&ca.cert, &old_leaf));
+    assert!(!stands_under(&old, &server));
+    // Under way, and further: a run that begins anew goes on from here.
+    assert!(!rotate(&asked, Rotation::Add, NOW).expect("under way"));
+
+    state(Rotation::Drop);
+    assert!(stands_under(&ca.cert, &server) && !stands_under(&ca.cert, &old_leaf));
+    for (purpose, cert) in [
+        ("sslserver", layout.server("e2").cert),
+        ("sslclient", layout.peer("e1").cert),
+        ("sslclient", layout.client().cert),
+    ] {
+        openssl_verify(&dir, purpose, &cert);
+    }
+    let subject = inspect(&read(&ca.cert)).expect("inspect").subject;
+    assert_eq!(subject, "O=runbook, CN=blue etcd CA 2027-01-15T08:00:00Z");
+    assert_eq!(read(&aside.join("ca.crt")), read(&old));
+    assert_eq!(mode(&aside.join("ca.key")), 0o600);
+    assert_eq!(ensure(&asked, NOW).expect("ensure"), Vec::new());
+}
+
+/// A rotation that was cut off between any two of its files goes on.
+#[test]
+fn half_a_state_is_made_whole() {
+    let members = members();
+    let key = |path: &Path| Key::from_pem(&read(path)).expect("key");
+    for cut in [
+        "next key alone",
+        "key switched",
+        "certificates switched",
+        "taken back in half",
+    ] {
+        let root = tempfile::tempdir().expect("temp dir");
+        let wanted = wanted(root.path(), &members);
+        ensure(&wanted, NOW).expect("ensure");
+        let layout = Layout::new(root.path());
+        let ca = layout.ca();
+        let alone = read(&ca.cert);
+        let old_key = read(&ca.key);
+        rotate(&wanted, Rotation::Add, NOW).expect("add");
+        let next = read(&layout.next_key());
+        match cut {
+            "next key alone" => fs::write(&ca.cert, &alone).expect("write"),
+            "key switched" => fs::write(&ca.key, &next).expect("write"),
+            "certificates switched" => {
+                rotate(&wanted, Rotation::Switch, NOW).expect("switch");
+                fs::write(layout.next_key(), &next).expect("write");
+            }
+            _ => {
+                rotate(&wanted, Rotation::Switch, NOW).expect("switch");
+                fs::write(&ca.key, &old_key).expect("write");
+            }
+        }
+        rotate(&wanted, Rotation::Add, NOW).expect(cut);
+        rotate(&wanted, Rotation::Switch, NOW).expect(cut);
+        ensure(&wanted, NOW).expect(cut);
+        assert!(rotate(&wanted, Rotation::Drop, NOW).expect(cut), "{cut}");
+        assert!(!layout.next_key().exists());
+        assert_eq!(read(&ca.cert).matches("BEGIN").count(), 1);
+        Authority::load(&read(&ca.cert), &read(&ca.key)).expect(cut);
+        let expected = if cut == "taken back in half" {
+            old_key
+        } else {
+            next
+        };
+        assert_eq!(key(&ca.key).pem(), expected, "{cut}");
+        assert_eq!(ensure(&wanted, NOW).expect(cut), Vec::new());
+    }
 }

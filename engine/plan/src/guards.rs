@@ -180,6 +180,8 @@ impl Arguments<'_> {
         }
     }
 
+    // One row a guard.
+    #[allow(clippy::too_many_lines)]
     fn guard(&self, name: GuardName, batch: &[HostName]) -> Outcome<Guard> {
         let members = self.hosts("members")?;
         Ok(match name {
@@ -211,6 +213,7 @@ impl Arguments<'_> {
                 members,
                 revision: self.int("revision")?,
             },
+            GuardName::CertificatesServed => Guard::CertificatesServed { members },
             GuardName::QuorumLost => Guard::QuorumLost { members },
             GuardName::ClusterHealthy => Guard::ClusterHealthy { members },
             GuardName::SameHash => Guard::SameHash { members },

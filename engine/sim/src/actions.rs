@@ -98,6 +98,17 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
                 .insert(issued, control_text("a certificate authority"));
             return Ok(fresh);
         }
+        // Here an authority has no keys and nobody checks a certificate: its states are kept as a text.
+        Action::RotateAuthority { dir, to, .. } => {
+            let text = control_text(&format!("a certificate authority, {to:?}"));
+            let before = model.control.insert(format!("{dir}/ca.crt"), text.clone());
+            return Ok(before.as_ref() != Some(&text));
+        }
+        Action::ReinstateCertificates { dir, .. } => {
+            let text = control_text("a certificate authority");
+            let before = model.control.insert(format!("{dir}/ca.crt"), text.clone());
+            return Ok(before.as_ref() != Some(&text));
+        }
         _ => {}
     }
     let host = model.hosts.get_mut(name).ok_or("no such host")?;
@@ -150,6 +161,8 @@ fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Ch
         Action::Upload { .. }
         | Action::SaveSnapshot { .. }
         | Action::IssueCertificates { .. }
+        | Action::RotateAuthority { .. }
+        | Action::ReinstateCertificates { .. }
         | Action::ChangeCluster { .. }
         | Action::Service { .. } => Ok(false),
     }

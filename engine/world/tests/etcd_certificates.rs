@@ -300,3 +300,69 @@ async fn an_access_keeps_its_key_to_itself() {
             .ends_with("client.key` holds no PEM private key")
     );
 }
+
+/// What the rotation of certificates stands on: etcd reads certificate and key anew for every connection, on both of its ports, and
+/// its CA file when it starts and never again.
+#[tokio::test]
+async fn leaves_are_read_for_every_connection_and_the_ca_file_at_the_start() {
+    for version in versions() {
+        let mut cluster = Cluster::start(&Options {
+            version: &version,
+            ..Options::default()
+        });
+        let spec = cluster.specs().remove(0);
+        let layout = Layout::new(cluster.pki());
+        let sans = [spec.address.as_str(), "localhost", "127.0.0.1"];
+        let query = MemberQuery {
+            hash_at: None,
+            timeout_ms: 5000,
+        };
+        let ask = || async {
+            match member_probe(&Routes::new(NoForward), &spec, &access(&spec), query).await {
+                MemberProbe::Serving(status) => {
+                    (status.certificate_serial, status.certificate_issued)
+                }
+                silent => panic!("{version}: {silent:?}"),
+            }
+        };
+        let old = authority(&cluster);
+        let (first, issued) = ask().await;
+        assert!(first.is_some() && first == issued);
+        put(&layout.server("e1"), &old, Use::Server, &sans, (10, now()));
+        let (second, issued) = ask().await;
+        assert!(second == issued && second != first, "{version}: {second:?}");
+
+        // A CA file with a second authority: known to us at once, to the member after its restart.
+        let new = Authority::succeed("test", Key::generate().unwrap(), now()).unwrap();
+        fs::write(layout.ca().cert, format!("{}{}", old.pem(), new.pem())).unwrap();
+        put(&layout.server("e1"), &new, Use::Server, &sans, (10, now()));
+        assert_eq!(
+            ask().await.0,
+            ask().await.1,
+            "{version}: served by the new authority"
+        );
+        put(&layout.client(), &new, Use::Client, &[], (10, now()));
+        let (cause, text) = silence(&spec).await;
+        assert_eq!(cause, SilentCause::Tls, "{version}: {text}");
+        assert!(text.contains("MEMBER` refuses `client.crt`"), "{text}");
+        cluster.kill(0);
+        cluster.run(0, "existing");
+        cluster.wait_healthy();
+        assert!(ask().await.0.is_some(), "{version}: both are trusted");
+
+        // And one that lost its old authority refuses what that one issued, after its restart.
+        put(&layout.client(), &old, Use::Client, &[], (10, now()));
+        ask().await;
+        fs::write(layout.ca().cert, new.pem()).unwrap();
+        ask().await;
+        cluster.kill(0);
+        cluster.run(0, "existing");
+        cluster.wait_healthy();
+        let (cause, text) = silence(&spec).await;
+        assert_eq!(cause, SilentCause::Tls, "{version}: {text}");
+        assert!(
+            text.contains("refuses `client.crt`, which was not issued by"),
+            "{text}"
+        );
+    }
+}

@@ -47,6 +47,7 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
         Guard::CertsValid { members, within_s } => {
             members::certificates_valid(members, *within_s, view)
         }
+        Guard::CertificatesServed { members } => members::certificates_served(members, view),
         Guard::MembershipSettled { joining, .. } => membership::settled(joining, view),
         Guard::RemovalSafe { members, leaving } => membership::removal_safe(members, leaving, view),
         Guard::InventoryMatches { members } => membership::inventory_matches(members, view),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated, violated_help};
 use crate::cluster::{MemberProbe, MemberStatus, SilentCause};
-use crate::host::HostName;
+use crate::host::{HostName, Scheme};
 use crate::quorum::{Quorum, quorum};
 use crate::view::View;
 
@@ -431,4 +431,34 @@ pub(super) fn certificates_valid(members: &[HostName], within_s: u64, view: &Vie
         })
         .collect();
     settle(findings, "certificates valid for long enough")
+}
+
+/// Every member serves what was issued for it, by its serial number: etcd reads the files anew with every connection.
+pub(super) fn certificates_served(members: &[HostName], view: &View) -> Verdict {
+    let findings = members
+        .iter()
+        .map(|host| match serving(host, view) {
+            None => silent(host, view),
+            Some(status) => served(host, status, view),
+        })
+        .collect();
+    settle(findings, "members serve the certificates that stand here")
+}
+
+fn served(host: &HostName, status: &MemberStatus, view: &View) -> Finding {
+    let plain = view
+        .specs
+        .get(host)
+        .is_some_and(|s| s.scheme == Scheme::Http);
+    match (&status.certificate_serial, &status.certificate_issued) {
+        _ if plain => Finding::Fine,
+        (Some(served), Some(issued)) if served == issued => Finding::Fine,
+        (Some(served), Some(issued)) => Finding::Bad(format!(
+            "`{host}` serves the certificate {served}, not {issued}, which stands here for it"
+        )),
+        (None, _) => Finding::Untold(format!("what `{host}` serves was not seen")),
+        (_, None) => Finding::Untold(format!(
+            "there is no certificate of `{host}` on this machine to compare with"
+        )),
+    }
 }

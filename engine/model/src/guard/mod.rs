@@ -139,6 +139,11 @@ pub enum Guard {
         /// Seconds.
         within_s: u64,
     },
+    /// Every member serves the certificate that stands for it on the control host.
+    CertificatesServed {
+        /// Members.
+        members: Vec<HostName>,
+    },
     /// Every member that the cluster lists is a started voter that serves, agrees and keeps up; no alarm, no learner left over.
     MembershipSettled {
         /// All members that the inventory knows.

@@ -67,6 +67,7 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         | Guard::Upgradable { members, .. }
         | Guard::RemovalSafe { members, .. }
         | Guard::InventoryMatches { members }
+        | Guard::CertificatesServed { members }
         | Guard::CertsValid { members, .. } => of_members(members, specs, None),
         Guard::Writable { .. } | Guard::Chosen { .. } => Needs::default(),
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::fault::{Day, Fault};
+use crate::layout::{Layout, Pair};
 
 /// One certificate with its key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,18 @@ impl fmt::Display for Item {
             Item::Client => f.write_str("client.crt"),
             Item::Server(member) => write!(f, "{member}/server.crt"),
             Item::Peer(member) => write!(f, "{member}/peer.crt"),
+        }
+    }
+}
+
+impl Item {
+    /// Where it stands.
+    pub fn pair(&self, layout: &Layout) -> Pair {
+        match self {
+            Item::Ca => layout.ca(),
+            Item::Client => layout.client(),
+            Item::Server(member) => layout.server(member),
+            Item::Peer(member) => layout.peer(member),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::fault::Fault;
+use crate::fault::{Day, Fault};
 
 /// Why the certificates of a cluster cannot be what they must be. Nothing of a key is ever in it.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +32,59 @@ pub enum PkiError {
     NoAuthority {
         /// The leaf.
         path: PathBuf,
+    },
+    /// A leaf ends soon and cannot be issued again here.
+    #[error(
+        "`{}` ends on {}, and {}",
+        path.display(),
+        Day(*not_after),
+        if *own { "is your own: it is never replaced" } else { "`ca.key`, to issue it again with, is not there" }
+    )]
+    NotOursToRenew {
+        /// The leaf.
+        path: PathBuf,
+        /// Not issued here.
+        own: bool,
+        /// Seconds since the epoch.
+        not_after: i64,
+    },
+    /// There is no authority.
+    #[error("there is no authority in `{}` to replace", path.display())]
+    NoAuthorityYet {
+        /// The CA's certificate.
+        path: PathBuf,
+    },
+    /// The authority is the user's own.
+    #[error("the authority in `{}` is your own: it is never replaced", path.display())]
+    OwnAuthority {
+        /// The CA's certificate.
+        path: PathBuf,
+    },
+    /// A leaf is the user's own, and a rotation would have to issue it again.
+    #[error("`{}` is your own: it cannot be issued again by a new authority", path.display())]
+    OwnLeaf {
+        /// The leaf.
+        path: PathBuf,
+    },
+    /// No successor to switch to.
+    #[error("`{}` holds no authority beside the one that issues", path.display())]
+    NoSuccessor {
+        /// The CA's certificate.
+        path: PathBuf,
+    },
+    /// The successor does not issue yet.
+    #[error("the new authority in `{}` does not issue yet", path.display())]
+    NotSwitched {
+        /// The CA's certificate.
+        path: PathBuf,
+    },
+    /// A leaf would be worth nothing without the old authority.
+    #[error("the old authority cannot be dropped: `{}` {fault}", path.display())]
+    OldInUse {
+        /// The leaf.
+        path: PathBuf,
+        /// What would be wrong with it.
+        fault: Fault,
     },
     /// A member's name cannot be a directory's.
     #[error("`{name}` cannot name a member's directory of certificates")]
@@ -89,6 +142,20 @@ impl PkiError {
             }
             PkiError::NoAuthority { .. } => {
                 "put the CA's certificate there, or take the leaves away to have all made"
+            }
+            PkiError::NotOursToRenew { .. } => {
+                "put its successor there, certificate and key: it is installed from there as any other"
+            }
+            PkiError::NoAuthorityYet { .. } => "`runbook exec deploy.etcdrb` makes one",
+            PkiError::OwnAuthority { .. } | PkiError::OwnLeaf { .. } => {
+                "put the CA certificates, old and new, into `ca.crt` and install; then your leaves of the new CA; then take the old one out of `ca.crt`: `docs/operations.md` shows how"
+            }
+            PkiError::NoSuccessor { .. } => "`rotate-authority add` comes first",
+            PkiError::NotSwitched { .. } => {
+                "`rotate-authority switch` comes first, then `issue-certificates` and `install-certificates`"
+            }
+            PkiError::OldInUse { .. } => {
+                "`issue-certificates` and `install-certificates` come first"
             }
             PkiError::BadName { .. } => "use letters, digits, `.`, `_` and `-` in member names",
             PkiError::File { .. } => "see that the directory exists and is yours",

@@ -73,3 +73,29 @@ pub(super) fn write(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> 
     std::fs::rename(aside, path).map_err(failed)?;
     File::open(dir).and_then(|d| d.sync_all()).map_err(failed)
 }
+
+/// Takes a file away whose content stands elsewhere by now.
+pub(super) fn remove(path: &Path) -> Result<(), PkiError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != ErrorKind::NotFound => Err(PkiError::File {
+            doing: "remove",
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Moves a file; the directory that it goes to is made with 0700.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), PkiError> {
+    let failed = |source| PkiError::File {
+        doing: "move",
+        path: from.to_owned(),
+        source,
+    };
+    let dir = to.parent().unwrap_or(Path::new("."));
+    let mut made = DirBuilder::new();
+    made.recursive(true).mode(0o700);
+    made.create(dir).map_err(failed)?;
+    std::fs::rename(from, to).map_err(failed)
+}

@@ -2,9 +2,11 @@
 //!
 //! [`plan`] reads, [`ensure`] writes. What the user brought (anything not issued here) is checked and used, never overwritten.
 
+mod aside;
 mod change;
 mod error;
 mod files;
+mod rotate;
 mod survey;
 
 use std::path::Path;
@@ -17,8 +19,10 @@ use crate::key::Key;
 use crate::layout::Pair;
 use survey::{Finding, Survey};
 
+pub use aside::reinstate;
 pub use change::{Change, Item, What};
 pub use error::PkiError;
+pub use rotate::{plan_rotation, rotate};
 
 /// What the certificates are to be.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +35,10 @@ pub struct Wanted<'a> {
     pub members: &'a [CertificateRequest],
     /// Days that new leaves are valid.
     pub days: u32,
+    /// Leaves that end within so many seconds are issued again; none: within a day.
+    pub renew_s: Option<u64>,
+    /// Directory for what is replaced, one for each run; none: it is not kept.
+    pub aside: Option<&'a Path>,
 }
 
 /// What [`ensure`] would do and what it would keep, in the order of doing. Writes nothing.
@@ -60,6 +68,7 @@ pub fn ensure(wanted: &Wanted<'_>, now: i64) -> Result<Vec<Change>, PkiError> {
                 let authority = authority.as_ref().ok_or_else(|| PkiError::NoAuthorityKey {
                     path: finding.pair.cert.clone(),
                 })?;
+                aside::keep_pair(wanted, &finding.pair)?;
                 issue(authority, &finding.pair, leaf, &key, (wanted.days, now))?;
             }
         }

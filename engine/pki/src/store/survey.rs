@@ -11,7 +11,7 @@ use crate::trust::{Trust, certificates, key_matches};
 
 use super::change::{Change, Item, What};
 use super::error::PkiError;
-use super::{Wanted, files};
+use super::{Wanted, aside, files};
 
 /// A leaf of ours with less than this left is issued again: it would run out during the work.
 const RENEW_S: i64 = 24 * 60 * 60;
@@ -39,15 +39,22 @@ impl Survey {
     pub(super) fn take(wanted: &Wanted<'_>, now: i64) -> Result<Self, PkiError> {
         let layout = Layout::new(wanted.dir);
         let (ca, standing) = authority(layout.ca(), now)?;
-        let can_issue = matches!(standing, Standing::Absent | Standing::Whole(_));
-        let trust = match &standing {
-            Standing::Absent => None,
-            Standing::Whole(authority) => Some(authority.trust().clone()),
-            Standing::CertificateOnly(trust) => Some(trust.clone()),
+        let judge = Judge {
+            wanted,
+            can_issue: matches!(standing, Standing::Absent | Standing::Whole(..)),
+            trust: match &standing {
+                Standing::Absent => None,
+                Standing::Whole(_, trust) | Standing::CertificateOnly(trust) => Some(trust),
+            },
+            issuer: match &standing {
+                Standing::Whole(authority, _) => Some(authority.trust()),
+                _ => None,
+            },
+            now,
         };
         let mut findings = vec![ca];
         for (item, pair, leaf) in leaves(&layout, wanted)? {
-            let what = judge(&pair, &leaf, trust.as_ref(), can_issue, now)?;
+            let what = judge.leaf(&pair, &leaf)?;
             findings.push(Finding {
                 change: Change { item, what },
                 pair,
@@ -55,7 +62,7 @@ impl Survey {
             });
         }
         let authority = match standing {
-            Standing::Whole(authority) => Some(*authority),
+            Standing::Whole(authority, _) => Some(*authority),
             _ => None,
         };
         Ok(Self {
@@ -74,7 +81,8 @@ enum Standing {
     /// Nothing, or a key whose certificate is still to be made.
     Absent,
     CertificateOnly(Trust),
-    Whole(Box<Authority>),
+    /// With all that `ca.crt` trusts: more than the issuer while authorities are rotated.
+    Whole(Box<Authority>, Trust),
 }
 
 fn authority(pair: Pair, now: i64) -> Result<(Finding, Standing), PkiError> {
@@ -92,7 +100,8 @@ fn authority(pair: Pair, now: i64) -> Result<(Finding, Standing), PkiError> {
                 None => Standing::CertificateOnly(trust),
                 Some(key) => {
                     let authority = Authority::load(&cert, &key);
-                    Standing::Whole(Box::new(authority.map_err(|f| of_pair(&pair, f))?))
+                    let authority = authority.map_err(|f| of_pair(&pair, f))?;
+                    Standing::Whole(Box::new(authority), trust)
                 }
             };
             (keep(&info), standing)
@@ -161,37 +170,108 @@ fn is_plain(name: &str) -> bool {
             .all(|c| !c.is_control() && !matches!(c, '/' | '\\'))
 }
 
-fn judge(
-    pair: &Pair,
-    leaf: &Leaf,
-    trust: Option<&Trust>,
+/// What leaves are judged by.
+struct Judge<'a> {
+    wanted: &'a Wanted<'a>,
     can_issue: bool,
+    /// All that is trusted.
+    trust: Option<&'a Trust>,
+    /// The one that issues.
+    issuer: Option<&'a Trust>,
     now: i64,
-) -> Result<What, PkiError> {
-    let path = || pair.cert.clone();
-    let Some(cert) = files::read(&pair.cert)? else {
-        if !can_issue {
-            return Err(PkiError::NoAuthorityKey { path: path() });
+}
+
+impl Judge<'_> {
+    fn leaf(&self, pair: &Pair, leaf: &Leaf) -> Result<What, PkiError> {
+        let path = || pair.cert.clone();
+        let Some(cert) = files::read(&pair.cert)? else {
+            if !self.can_issue {
+                return Err(PkiError::NoAuthorityKey { path: path() });
+            }
+            usable(pair, files::read(&pair.key)?.as_deref())?;
+            return Ok(What::Create);
+        };
+        let trust = self
+            .trust
+            .ok_or_else(|| PkiError::NoAuthority { path: path() })?;
+        let info = inspect(&cert).map_err(|fault| PkiError::of(&pair.cert, fault))?;
+        let replaceable = is_ours(&info) && self.can_issue;
+        // What was issued here is to be of the authority that issues now; what the user brought, of any that is trusted.
+        let trust = self.issuer.filter(|_| replaceable).unwrap_or(trust);
+        let fault = match files::read(&pair.key)? {
+            None if replaceable => Err(Fault::NoKey),
+            None => return Err(PkiError::NoKey { path: path() }),
+            Some(key) => {
+                key_matches(&cert, &key).and_then(|()| check_leaf(trust, &cert, leaf, self.now))
+            }
+        };
+        match fault {
+            Ok(()) if self.is_due(pair, &cert, &info)? => self.due(pair, &info, replaceable),
+            Ok(()) => Ok(keep(&info)),
+            Err(why) if replaceable => Ok(What::Reissue { why }),
+            Err(fault) => Err(of_pair(pair, fault)),
         }
-        usable(pair, files::read(&pair.key)?.as_deref())?;
-        return Ok(What::Create);
-    };
-    let trust = trust.ok_or_else(|| PkiError::NoAuthority { path: path() })?;
-    let info = inspect(&cert).map_err(|fault| PkiError::of(&pair.cert, fault))?;
-    let replaceable = is_ours(&info) && can_issue;
-    let fault = match files::read(&pair.key)? {
-        None if replaceable => Err(Fault::NoKey),
-        None => return Err(PkiError::NoKey { path: path() }),
-        Some(key) => key_matches(&cert, &key).and_then(|()| check_leaf(trust, &cert, leaf, now)),
-    };
-    match fault {
-        Ok(()) if replaceable && info.not_after - now < RENEW_S => Ok(What::Renew {
-            not_after: info.not_after,
-        }),
-        Ok(()) => Ok(keep(&info)),
-        Err(why) if replaceable => Ok(What::Reissue { why }),
-        Err(fault) => Err(of_pair(pair, fault)),
     }
+
+    fn is_due(&self, pair: &Pair, cert: &str, info: &CertificateInfo) -> Result<bool, PkiError> {
+        let asked = self.wanted.renew_s.and_then(|s| i64::try_from(s).ok());
+        let within = asked.unwrap_or(RENEW_S).max(RENEW_S);
+        let near = info.not_after.saturating_sub(self.now) < within;
+        Ok(near && !aside::was_replaced(self.wanted, &pair.cert, cert)?)
+    }
+
+    fn due(
+        &self,
+        pair: &Pair,
+        info: &CertificateInfo,
+        replaceable: bool,
+    ) -> Result<What, PkiError> {
+        let not_after = info.not_after;
+        match (replaceable, self.wanted.renew_s) {
+            (true, _) => Ok(What::Renew { not_after }),
+            (false, None) => Ok(keep(info)),
+            (false, Some(_)) => Err(PkiError::NotOursToRenew {
+                path: pair.cert.clone(),
+                own: !is_ours(info),
+                not_after,
+            }),
+        }
+    }
+}
+
+/// Whether every leaf that stands was issued here: a rotation issues all of them again.
+pub(super) fn all_ours(layout: &Layout, wanted: &Wanted<'_>) -> Result<(), PkiError> {
+    for (_, pair, _) in leaves(layout, wanted)? {
+        let Some(cert) = files::read(&pair.cert)? else {
+            continue;
+        };
+        let info = inspect(&cert).map_err(|fault| PkiError::of(&pair.cert, fault))?;
+        if !is_ours(&info) {
+            return Err(PkiError::OwnLeaf { path: pair.cert });
+        }
+    }
+    Ok(())
+}
+
+/// Whether every leaf serves where only these authorities are trusted.
+pub(super) fn all_of(
+    layout: &Layout,
+    wanted: &Wanted<'_>,
+    trust: &Trust,
+    now: i64,
+) -> Result<(), PkiError> {
+    for (_, pair, leaf) in leaves(layout, wanted)? {
+        let path = || pair.cert.clone();
+        let cert = files::read(&pair.cert)?.ok_or_else(|| PkiError::OldInUse {
+            path: path(),
+            fault: Fault::NoCertificate,
+        })?;
+        check_leaf(trust, &cert, &leaf, now).map_err(|fault| PkiError::OldInUse {
+            path: path(),
+            fault,
+        })?;
+    }
+    Ok(())
 }
 
 /// What is wrong with a pair is said of the file that it is wrong with.
@@ -239,6 +319,6 @@ fn keep(info: &CertificateInfo) -> What {
     }
 }
 
-fn is_ours(info: &CertificateInfo) -> bool {
+pub(super) fn is_ours(info: &CertificateInfo) -> bool {
     info.organization.as_deref() == Some(ORGANIZATION)
 }

@@ -138,6 +138,8 @@ impl Prediction {
             version,
             members: None,
             certificate_not_after: None,
+            certificate_serial: None,
+            certificate_issued: None,
             ..teller.clone()
         })
     }

@@ -1,5 +1,6 @@
 //! The view as it will be: each action applied to what is known, so that later steps are planned on what they will find.
 
+mod certificates;
 mod change;
 
 use std::collections::BTreeMap;
@@ -51,6 +52,9 @@ impl Prediction {
             // What will stand there is read by the run.
             self.view.snapshots.remove(dest);
             self.view.made.insert(dest.clone());
+            return;
+        }
+        if self.certificates(host, action) {
             return;
         }
         if let Action::ChangeCluster { change, .. } = action {

@@ -54,6 +54,7 @@ pub(crate) fn row(verb: Verb) -> Row {
         Verb::Upload => (file::upload_needs, file::upload, false),
         Verb::RemoveUpload => (file::remove_needs, file::remove, false),
         Verb::IssueCertificates => (nothing, certificates::issue, true),
+        Verb::RotateAuthority => (nothing, certificates::rotate, true),
         Verb::InstallCertificates => (certificates::needs, certificates::install, true),
         Verb::Configure => (configure::needs, configure::work, true),
         Verb::Service => (service::needs, service::work, false),
@@ -226,6 +227,14 @@ impl<'a> Call<'a> {
     pub(crate) fn int(&self, name: &str) -> Option<i64> {
         match self.arguments.get(name) {
             Some(Value::Int(n)) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// A duration argument, in seconds.
+    pub(crate) fn seconds(&self, name: &str) -> Option<u64> {
+        match self.arguments.get(name) {
+            Some(Value::Duration(ms)) => Some(ms.div_ceil(1000)),
             _ => None,
         }
     }

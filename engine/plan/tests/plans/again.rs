@@ -20,14 +20,14 @@ use sha2::{Digest as _, Sha256};
 const THREE: &str = "[etcd]\netcd1 ansible_host=10.0.0.1\netcd2 ansible_host=10.0.0.2\netcd3 ansible_host=10.0.0.3\n\n\
      [etcd:vars]\netcd_cluster=prod\npki_dir=PKI\n";
 
-fn three(dir: &Path) -> Inventory {
+pub fn three(dir: &Path) -> Inventory {
     let path = dir.join("hosts.inv");
     let pki = dir.join("pki").display().to_string();
     std::fs::write(&path, THREE.replace("PKI", &pki)).unwrap();
     inventory(&path)
 }
 
-fn planned(
+pub fn planned(
     name: &str,
     inventory: &Inventory,
     run_id: &str,
@@ -151,6 +151,7 @@ fn a_second_deploy_changes_nothing() {
                 cluster,
                 members,
                 days,
+                ..
             } => Some((dir, cluster, members, *days)),
             _ => None,
         });
@@ -160,6 +161,8 @@ fn a_second_deploy_changes_nothing() {
         cluster,
         members,
         days,
+        renew_s: None,
+        aside: None,
     };
     runbook_pki::ensure(&wanted, view::NOW).unwrap();
     let formed = |needs: &Needs| after(&first, view::live(needs));

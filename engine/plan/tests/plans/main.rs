@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test
 
 mod again;
+mod certificates;
 mod procedures;
 mod saved;
 mod support;

@@ -8,6 +8,8 @@ use runbook_model::cluster::{
     Alarm, HashKv, Member, MemberProbe, MemberQuery, MemberStatus, SilentCause,
 };
 use runbook_model::host::MemberSpec;
+use runbook_pki::inspect;
+use runbook_pki::layout::Layout;
 use tokio::time::Instant;
 
 use super::access::Access;
@@ -33,7 +35,10 @@ pub async fn member_probe<F: Forward>(
     let deadline = Instant::now() + limit;
     match routes.connect(spec, access, limit).await {
         Ok(connection) => match ask(&connection, query, deadline).await {
-            Ok(status) => MemberProbe::Serving(Box::new(status)),
+            Ok(mut status) => {
+                status.certificate_issued = issued(spec);
+                MemberProbe::Serving(Box::new(status))
+            }
             Err(CallError::Timeout { .. }) => Silence::new(
                 SilentCause::Timeout,
                 format!(
@@ -49,6 +54,13 @@ pub async fn member_probe<F: Forward>(
     }
 }
 
+/// The serial number of the server certificate that stands here for a member.
+fn issued(spec: &MemberSpec) -> Option<String> {
+    let pair = Layout::new(&spec.control_pki_dir).server(&spec.name);
+    let pem = std::fs::read_to_string(pair.cert).ok()?;
+    Some(inspect(&pem).ok()?.serial)
+}
+
 async fn ask(
     connection: &Connection,
     query: MemberQuery,
@@ -62,6 +74,7 @@ async fn ask(
     let mut status = read_status(&answer);
     status.latency_us = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
     status.certificate_not_after = connection.certificate().map(|c| c.not_after);
+    status.certificate_serial = connection.certificate().map(|c| c.serial.clone());
 
     // What is refused here is unknown, no more: the member serves.
     let (mut for_members, mut for_hash) = (connection.client(), connection.client());

@@ -63,6 +63,8 @@ const fn is_control(action: &Action) -> bool {
     matches!(
         action,
         Action::IssueCertificates { .. }
+            | Action::RotateAuthority { .. }
+            | Action::ReinstateCertificates { .. }
             | Action::SaveSnapshot { .. }
             | Action::ChangeCluster { .. }
     )
@@ -236,6 +238,8 @@ fn compile(action: &Action) -> Result<(Vec<&'static str>, String), BadValue> {
         // INVARIANT: `parts` gives these to the other two ways.
         Action::Upload { .. }
         | Action::IssueCertificates { .. }
+        | Action::RotateAuthority { .. }
+        | Action::ReinstateCertificates { .. }
         | Action::SaveSnapshot { .. }
         | Action::ChangeCluster { .. } => {
             unreachable!("not an action of a detached program")

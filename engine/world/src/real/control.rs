@@ -1,11 +1,11 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use runbook_model::action::{Action, CertificateRequest, Outcome};
+use runbook_model::action::{Action, Outcome};
 use runbook_model::change::ClusterChange;
 use runbook_model::facts::{HostError, ProbeRequest};
 use runbook_model::host::HostName;
-use runbook_pki::{PkiError, Wanted, ensure};
+use runbook_pki::{PkiError, Wanted, ensure, reinstate, rotate};
 use runbook_run::world::{Observe, Progress};
 use tokio::time::timeout_at;
 
@@ -21,12 +21,9 @@ impl Work<'_> {
     pub(super) async fn control(&self, at: usize) -> Result<Outcome, HostError> {
         let _ = self.progress.send(Progress::Started(at));
         Ok(match &self.order.actions[at] {
-            Action::IssueCertificates {
-                dir,
-                cluster,
-                members,
-                days,
-            } => certificates(dir, cluster, members, *days).await,
+            action @ (Action::IssueCertificates { .. }
+            | Action::RotateAuthority { .. }
+            | Action::ReinstateCertificates { .. }) => certificates(action.clone()).await,
             Action::SaveSnapshot { member, dest } => self.save_snapshot(member, dest).await,
             Action::ChangeCluster {
                 change,
@@ -109,30 +106,64 @@ fn failed(reason: String) -> Outcome {
     }
 }
 
-async fn certificates(
-    dir: &str,
-    cluster: &str,
-    members: &[CertificateRequest],
-    days: u32,
-) -> Outcome {
-    let (dir, cluster, members) = (PathBuf::from(dir), cluster.to_owned(), members.to_vec());
-    let issue = move || {
-        let wanted = Wanted {
-            dir: &dir,
-            cluster: &cluster,
-            members: &members,
-            days,
-        };
-        ensure(&wanted, now_ms() / 1000)
-    };
+async fn certificates(action: Action) -> Outcome {
     // Making keys takes a while.
-    match tokio::task::spawn_blocking(issue).await {
-        Ok(Ok(changes)) => Outcome::Done {
-            changed: !changes.is_empty(),
-        },
+    match tokio::task::spawn_blocking(move || changed(&action)).await {
+        Ok(Ok(changed)) => Outcome::Done { changed },
         Ok(Err(error)) => failed(told(&error)),
         Err(error) => failed(error.to_string()),
     }
+}
+
+fn changed(action: &Action) -> Result<bool, PkiError> {
+    let now = now_ms() / 1000;
+    match action {
+        Action::IssueCertificates {
+            dir,
+            cluster,
+            members,
+            days,
+            renew_s,
+            aside,
+            ..
+        } => {
+            let wanted = Wanted {
+                dir: Path::new(dir),
+                cluster,
+                members,
+                days: *days,
+                renew_s: *renew_s,
+                aside: kept(aside),
+            };
+            ensure(&wanted, now).map(|changes| !changes.is_empty())
+        }
+        Action::RotateAuthority {
+            dir,
+            cluster,
+            members,
+            to,
+            aside,
+        } => {
+            let wanted = Wanted {
+                dir: Path::new(dir),
+                cluster,
+                members,
+                days: 0,
+                renew_s: None,
+                aside: kept(aside),
+            };
+            rotate(&wanted, *to, now)
+        }
+        Action::ReinstateCertificates { dir, aside, files } => {
+            reinstate(Path::new(dir), Path::new(aside), files)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Plans that were saved before anything was kept name no place for it.
+fn kept(aside: &str) -> Option<&Path> {
+    (!aside.is_empty()).then(|| Path::new(aside))
 }
 
 fn told(error: &PkiError) -> String {
