@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
-use std::process::Command;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use crate::support::{Place, Said};
 
@@ -58,9 +59,24 @@ impl Members {
         said
     }
 
+    /// etcd's own tool at the first member. For five seconds after a start etcd changes no membership, and says so.
     fn etcdctl(&self, words: &[&str]) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let out = self.etcdctl_once(words);
+            let text = String::from_utf8_lossy(&out.stderr);
+            if text.contains("unhealthy cluster") && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(250));
+                continue;
+            }
+            assert!(out.status.success(), "{words:?}: {text}");
+            return String::from_utf8(out.stdout).unwrap();
+        }
+    }
+
+    fn etcdctl_once(&self, words: &[&str]) -> Output {
         let pki = self.place.path().join("pki");
-        let out = Command::new("etcdctl")
+        Command::new("etcdctl")
             .env("ETCDCTL_API", "3")
             .arg(format!("--endpoints=https://127.0.0.1:{}", self.ports[0].0))
             .arg(format!("--cacert={}", pki.join("ca.crt").display()))
@@ -68,10 +84,7 @@ impl Members {
             .arg(format!("--key={}", pki.join("client.key").display()))
             .args(words)
             .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&out.stderr);
-        assert!(out.status.success(), "{words:?}: {text}");
-        String::from_utf8(out.stdout).unwrap()
+            .unwrap()
     }
 
     /// Names of started voters, as etcd lists them.

@@ -1,5 +1,8 @@
 //! `runbook simulate`: what is shipped is safe under faults, what is not safe is found, and nothing real is touched.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use runbook_pki::{Authority, Key};
 use serde_json::Value;
 
 use crate::support::{Place, Said};
@@ -109,6 +112,27 @@ const UNSAFE: &[(&str, (&str, &str), &str)] = &[
         "second_add",
     ),
     (
+        "preflight.etcdrb",
+        (
+            "    measure-disk\n",
+            "    shell \"dd if=/dev/zero of=x; rm -rf {member.data_dir}\" changes nothing\n",
+        ),
+        "shell_bypasses",
+    ),
+    (
+        "rotate-certs.etcdrb",
+        (
+            "members rolling 1 leader last timeout 5m {\n    require quorum-safe(members)\n    install-certificates\n",
+            "members parallel {\n    install-certificates\n    service etcd restarted\n",
+        ),
+        "stops_voters",
+    ),
+    (
+        "rotate-authority.etcdrb",
+        ("  irreversible confirm \"Drop", "  confirm \"Drop"),
+        "authority_reversible",
+    ),
+    (
         "lib/members.etcdrb",
         ("rolling 1 leader last", "parallel"),
         "stops_voters",
@@ -122,6 +146,21 @@ fn playbooks() -> std::path::PathBuf {
 fn place() -> Place {
     let place = Place::new();
     place.write("three.inv", INVENTORY.as_bytes());
+    place
+}
+
+/// A place whose cluster has an authority of ours already.
+fn with_authority() -> Place {
+    let place = place();
+    let key = Key::generate().unwrap();
+    let pem = key.pem().to_owned();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = i64::try_from(since.as_secs()).unwrap();
+    let ca = Authority::create("prod", key, now).unwrap();
+    let dir = place.path().join("pki/prod");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("ca.crt"), ca.pem()).unwrap();
+    std::fs::write(dir.join("ca.key"), pem).unwrap();
     place
 }
 
@@ -210,8 +249,12 @@ fn every_shipped_runbook_keeps_every_rule() {
     for name in &names {
         let row = ARGUMENTS.iter().find(|(runbook, _)| runbook == name);
         for more in row.map_or(&[&[] as &[&str]] as &[_], |(_, rows)| rows) {
+            let place = match name.as_str() {
+                "rotate-authority.etcdrb" => with_authority(),
+                _ => place(),
+            };
             let said = simulate(
-                &place(),
+                &place,
                 name,
                 &[&["--faults", "200", "--seed", "20"], *more].concat(),
             );

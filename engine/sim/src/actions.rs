@@ -86,30 +86,33 @@ fn note(
     });
 }
 
-fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Change {
-    match action {
-        Action::Upload { .. } => return upload(model, name, action),
-        Action::SaveSnapshot { member, dest } => return data::save(model, member, dest),
+/// What is done on the control host, or with its files.
+fn on_control(model: &mut Model, name: &HostName, action: &Action) -> Option<Change> {
+    // Here an authority has no keys and nobody checks a certificate: its states are kept as a text.
+    let (dir, state) = match action {
+        Action::Upload { .. } => return Some(upload(model, name, action)),
+        Action::SaveSnapshot { member, dest } => return Some(data::save(model, member, dest)),
         Action::IssueCertificates { dir, .. } => {
             let issued = format!("{dir}/ca.crt");
             let fresh = !model.control.contains_key(&issued);
-            model
-                .control
-                .insert(issued, control_text("a certificate authority"));
-            return Ok(fresh);
-        }
-        // Here an authority has no keys and nobody checks a certificate: its states are kept as a text.
-        Action::RotateAuthority { dir, to, .. } => {
-            let text = control_text(&format!("a certificate authority, {to:?}"));
-            let before = model.control.insert(format!("{dir}/ca.crt"), text.clone());
-            return Ok(before.as_ref() != Some(&text));
-        }
-        Action::ReinstateCertificates { dir, .. } => {
             let text = control_text("a certificate authority");
-            let before = model.control.insert(format!("{dir}/ca.crt"), text.clone());
-            return Ok(before.as_ref() != Some(&text));
+            model.control.insert(issued, text);
+            return Some(Ok(fresh));
         }
-        _ => {}
+        Action::RotateAuthority { dir, to, .. } => {
+            (dir, format!("a certificate authority, {to:?}"))
+        }
+        Action::ReinstateCertificates { dir, .. } => (dir, "a certificate authority".to_owned()),
+        _ => return None,
+    };
+    let text = control_text(&state);
+    let before = model.control.insert(format!("{dir}/ca.crt"), text.clone());
+    Some(Ok(before.as_ref() != Some(&text)))
+}
+
+fn instant(model: &mut Model, name: &HostName, run: &str, action: &Action) -> Change {
+    if let Some(change) = on_control(model, name, action) {
+        return change;
     }
     let host = model.hosts.get_mut(name).ok_or("no such host")?;
     match action {

@@ -107,6 +107,23 @@ fn promote(spec: &MemberSpec) -> ClusterChange {
     }
 }
 
+/// The leader hands over; who does not lead has nothing to hand over.
+async fn hands_over(seen: &Seen, cluster: &Cluster) {
+    let lead = status(&cluster.specs()[0]).await.leader;
+    let mut leader = None;
+    for known in seen.specs.values() {
+        if status(known).await.member_id == lead {
+            leader = Some(known.host.clone());
+        }
+    }
+    let hand_over = ClusterChange::MoveLeader {
+        from: leader.unwrap(),
+    };
+    assert!(seen.changed(&hand_over).await);
+    assert_ne!(status(&cluster.specs()[0]).await.leader, lead);
+    assert!(!seen.changed(&hand_over).await);
+}
+
 #[tokio::test]
 async fn a_member_joins_leads_and_leaves_once() {
     for version in versions() {
@@ -169,20 +186,7 @@ async fn a_member_joins_leads_and_leaves_once() {
         );
         assert!(seen.changed(&update(vec![spec.peer_url()])).await);
 
-        // The leader hands over; who does not lead has nothing to hand over.
-        let lead = status(&cluster.specs()[0]).await.leader;
-        let mut leader = None;
-        for known in seen.specs.values() {
-            if status(known).await.member_id == lead {
-                leader = Some(known.host.clone());
-            }
-        }
-        let hand_over = ClusterChange::MoveLeader {
-            from: leader.unwrap(),
-        };
-        assert!(seen.changed(&hand_over).await);
-        assert_ne!(status(&cluster.specs()[0]).await.leader, lead);
-        assert!(!seen.changed(&hand_over).await);
+        hands_over(&seen, &cluster).await;
 
         assert!(
             !seen.changed(&remove(&spec, Some("beef".to_owned()))).await,
