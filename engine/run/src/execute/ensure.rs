@@ -176,7 +176,9 @@ mod tests {
         let (done, half, fresh) = (host("etcd4"), host("etcd5"), host("etcd6"));
         let all = vec![done.clone(), half.clone(), fresh.clone()];
         let begun = [done.clone(), half.clone()];
-        let left = |guard, negated| without(planned(guard, negated), &begun, &[half.clone()]).guard;
+        let left = |guard, negated| {
+            without(planned(guard, negated), &begun, std::slice::from_ref(&half)).guard
+        };
 
         let members = all.clone();
         let empty = Guard::DataDirEmpty { members };
