@@ -20,6 +20,8 @@ use super::route::Forward;
 const ASK_MS: u64 = 3_000;
 /// Between two looks at a learner.
 const PAUSE: Duration = Duration::from_millis(250);
+/// For one try at changing the members.
+const TRY: Duration = Duration::from_secs(12);
 /// For reading back what came of a change that got no answer.
 const READ_BACK: Duration = Duration::from_secs(10);
 
@@ -121,6 +123,27 @@ pub(super) async fn carry_out<F: Forward>(
     change: &ClusterChange,
 ) -> Result<bool, ChangeError> {
     let site = Site { members, cluster };
+    let mut asked = false;
+    loop {
+        match once(&site, change).await {
+            // raft drops a change of members that is proposed while another is under way, and nobody is told: it is asked for again, after
+            // a look at whether it came.
+            Err(ChangeError::Unknown { call, .. })
+                if call.starts_with("member") && site.left() > TRY =>
+            {
+                asked = true;
+            }
+            // For a while after each join etcd refuses the next change.
+            Err(ChangeError::Refused { source, .. })
+                if source.is_transient() && site.left() > TRY => {}
+            // What an earlier try asked for has come meanwhile.
+            Ok(changed) => return Ok(changed || asked),
+            refused => return refused,
+        }
+    }
+}
+
+async fn once<F: Forward>(site: &Site<'_, F>, change: &ClusterChange) -> Result<bool, ChangeError> {
     match change {
         ClusterChange::AddMember {
             peer_urls, learner, ..
@@ -155,6 +178,11 @@ impl<F: Forward> Site<'_, F> {
         self.cluster
             .deadline
             .saturating_duration_since(Instant::now())
+    }
+
+    /// For one try at changing the members: etcd itself gives a request up after seven seconds.
+    fn one_try(&self) -> Duration {
+        self.left().min(TRY)
     }
 
     fn spec(&self, host: &HostName) -> Result<&MemberSpec, ChangeError> {
@@ -258,7 +286,7 @@ impl<F: Forward> Site<'_, F> {
         }
         let connection = teller.connection;
         match connection
-            .member_add(peer_urls, !learner, self.left())
+            .member_add(peer_urls, !learner, self.one_try())
             .await
         {
             Ok(_) => Ok(true),
@@ -292,7 +320,7 @@ impl<F: Forward> Site<'_, F> {
             };
             match why {
                 None => {
-                    let promoting = teller.connection.member_promote(own.id, self.left());
+                    let promoting = teller.connection.member_promote(own.id, self.one_try());
                     return match promoting.await {
                         Ok(()) => Ok(true),
                         Err(error) => self.read_back("member promote", error, voter).await,
@@ -316,7 +344,7 @@ impl<F: Forward> Site<'_, F> {
         let Some(own) = teller.members.iter().find(leaves) else {
             return Ok(false);
         };
-        let removing = teller.connection.member_remove(own.id, self.left());
+        let removing = teller.connection.member_remove(own.id, self.one_try());
         match removing.await {
             Ok(()) => Ok(true),
             Err(error) => {
@@ -348,7 +376,7 @@ impl<F: Forward> Site<'_, F> {
         }
         let updating = teller
             .connection
-            .member_update(own.id, peer_urls, self.left());
+            .member_update(own.id, peer_urls, self.one_try());
         match updating.await {
             Ok(()) => Ok(true),
             Err(error) => {
