@@ -32,6 +32,13 @@ def healthy(lab):
     return sum(h["health"] for h in asked(lab, [h for h in lab.members if h not in lab.unreachable], "health"))
 
 
+def leads(lab):
+    """The host whose member leads, where all that can be asked agree on one of them."""
+    said = by_host(lab, asked(lab, [h for h in lab.members if h not in lab.unreachable], "status"))
+    leaders = {s["Status"].get("leader", 0) for s in said.values()}
+    return next((h for h, s in said.items() if leaders == {s["Status"]["header"]["member_id"]}), None)
+
+
 def keys(lab, host):
     """Every key of one member as it stores it, but for the probe's."""
     seen = answers(lab.ctl("get", "", "--prefix", "--consistency=s", "-w", "json", hosts=[host]))
