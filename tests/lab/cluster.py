@@ -32,11 +32,10 @@ def healthy(lab):
     return sum(h["health"] for h in asked(lab, [h for h in lab.members if h not in lab.unreachable], "health"))
 
 
-def leads(lab):
-    """The host whose member leads, where all that can be asked agree on one of them."""
-    said = by_host(lab, asked(lab, [h for h in lab.members if h not in lab.unreachable], "status"))
-    leaders = {s["Status"].get("leader", 0) for s in said.values()}
-    return next((h for h, s in said.items() if leaders == {s["Status"]["header"]["member_id"]}), None)
+def leaders(lab):
+    """Ids of the members that those which can be asked follow; 0: one knows none."""
+    hosts = [h for h in lab.members if h not in lab.unreachable]
+    return {s["Status"].get("leader", 0) for s in asked(lab, hosts, "status")}
 
 
 def keys(lab, host):
