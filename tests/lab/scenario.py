@@ -49,6 +49,8 @@ class Lab:
         # Those of `inventory`.
         self.members = self.hosts
         self.unreachable = set()
+        # Runbooks of which a plan was made between two looks.
+        self.planned = set()
 
     def __enter__(self):
         return self
