@@ -190,6 +190,10 @@ class Difference:
     def _data(self):
         """A member's files are etcd's own while it runs, and at its start it tries with one whether it may write to its data dir; a data
         dir that is another one than before was made as a whole."""
+        db = self.data_dir + "/member/snap/db"
+        if not self._gone(self.data_dir) and db in self.after.files and self._gone(db):
+            # Defragmentation writes another file and gives it this name.
+            self.keys.add(("defragmented", "db"))
         fresh = self.data_dir in self.left and (self.data_dir not in self.before.files or self._gone(self.data_dir))
         if fresh or self.before.runs("etcd") or self.after.runs("etcd"):
             member = self.data_dir + "/member"

@@ -1,6 +1,5 @@
 """One case of fidelity: a plan, its run, and how far the one is what the other did. Compares; looks.py looks, named.py reads the plan."""
 
-import base64
 import hashlib
 import json
 import os
@@ -11,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from looks import BOOKS, Difference, look, look_here, made_here
+from cluster import ClusterLook, changes_of
 from named import Named, above, actions, outermost, patched, steps
 from scenario import PROBES, RUNBOOK
 
@@ -28,9 +28,6 @@ class Case:
     refused: int = 0
 
 
-# --- the cluster, by etcd's own tools -------------------------------------------------------------------------------
-
-
 def until(holds, limit=60):
     end = time.monotonic() + limit
     while not (seen := holds()):
@@ -46,51 +43,6 @@ def idle(lab):
     until(lambda: all(lab.on(h, look_) for h in lab.hosts))
 
 
-def answers(r):
-    return json.loads(r.stdout) if r.returncode == 0 and r.stdout else None
-
-
-def asked(lab, *words):
-    """What those members that answer say; the others keep etcdctl from exiting with 0."""
-    if any(not (lab.dir / "pki/etcd" / f"client.{end}").exists() for end in ("crt", "key")):
-        return []
-    r = lab.ctl("endpoint", *words, "--dial-timeout=1s", "--command-timeout=3s", "-w", "json")
-    return json.loads(r.stdout) if r.stdout.startswith("[") else []
-
-
-def host_of(lab, endpoint):
-    return next(h for h in lab.hosts if endpoint == f"https://198.18.0.{10 + int(h[4:])}:2379")
-
-
-def statuses(lab):
-    return {host_of(lab, s["Endpoint"]): s["Status"] for s in asked(lab, "status")}
-
-
-def healthy(lab):
-    return sum(h["health"] for h in asked(lab, "health"))
-
-
-def keys(lab, host):
-    """Every key of one member as it stores it, but for the probe's."""
-    seen = answers(lab.ctl("get", "", "--prefix", "--consistency=s", "-w", "json", hosts=[host]))
-    text = lambda kv, name: base64.b64decode(kv.get(name, "")).decode()
-    return {text(kv, "key"): (text(kv, "value"), kv["create_revision"], kv["mod_revision"], kv["version"])
-            for kv in (seen or {}).get("kvs", []) if not text(kv, "key").startswith(PROBES)}
-
-
-class ClusterLook:
-    def __init__(self, lab):
-        self.statuses = statuses(lab)
-        up_ = sorted(self.statuses)
-        self.ids = {f"{s['header']['cluster_id']:x}" for s in self.statuses.values()}
-        self.revisions = {h: s["header"]["revision"] for h, s in self.statuses.items()}
-        self.leaders = {s.get("leader", 0) for s in self.statuses.values()}
-        self.healthy = healthy(lab)
-        self.keys = {h: keys(lab, h) for h in up_}
-        listed = answers(lab.ctl("member", "list", "-w", "json", "--command-timeout=2s", hosts=up_)) if self.healthy else None
-        self.members = {m["name"]: m["peerURLs"] for m in listed["members"]} if listed else None
-
-
 # --- what must agree ------------------------------------------------------------------------------------------------
 
 
@@ -101,6 +53,7 @@ class Tally:
     unnamed: set = field(default_factory=set)
     not_made: set = field(default_factory=set)
     unknown: int = 0
+    reasons: dict = field(default_factory=dict)
     already: int = 0
     said: int = 0
     wrong: list = field(default_factory=list)
@@ -118,6 +71,8 @@ class Tally:
     def add(self, other):
         for name in ("named", "made", "unknown", "already", "said"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        for why, what in other.reasons.items():
+            self.reasons[why] = self.reasons.get(why, set()) | what
         self.unnamed |= other.unnamed
         self.not_made |= other.not_made
         self.wrong += other.wrong
@@ -129,12 +84,12 @@ class Tally:
             self.wrong.append(f"{what}: {str(seen)[:600]}")
 
 
-def compared(lab, named, before, after, here):
-    """Named and made, both ways. `before`, `after`: looks at the hosts; `here`: changes on the control host."""
-    tally = Tally(already=named.already, unknown=len(named.unknown))
+def compared(lab, named, before, after, elsewhere):
+    """Named and made, both ways. `before`, `after`: looks at the hosts; `elsewhere`: changes of the cluster and on the control host."""
+    tally = Tally(already=named.already, unknown=len(named.unknown), reasons=named.reasons)
     differences = {h: Difference(before[h], after[h], DATA, lambda name, h=h: lab.on(h, f"dpkg -L {name}").split("\n"))
                    for h in lab.hosts}
-    made = {(h, *key) for h, d in differences.items() for key in d.keys} | here
+    made = {(h, *key) for h, d in differences.items() for key in d.keys} | elsewhere
     passing = outermost(named.passing)
     # Made and taken away again: the directory that it stood in was written to, and it is gone.
     was_there = {(h, kind, p) for h, kind, p in passing
@@ -151,8 +106,10 @@ def compared(lab, named, before, after, here):
 
 def implied(key, promised, before, after):
     """What the plan's words bring with them: directories above, 0755 and root's; a key beside its certificate; a reload by a change of what
-    starts at boot."""
+    starts at boot; another leader by a stop of the one that leads."""
     host, kind, thing = key
+    if kind == "leader":
+        return (thing.removeprefix("not "), "service", "etcd stopped") in promised
     if kind == "dir" and host != "control":
         entry = after[host].files.get(thing)
         return thing not in before[host].files and (entry.mode, entry.owner) == ("755", "root") and any(
@@ -200,10 +157,15 @@ def contents(lab, tally, plan, before, after):
 
 # A guard's row: whether it is true, by etcd's own tools. `ensure` with another guard needs one.
 GUARDS = {
-    "cluster-healthy": lambda lab, g, c: c.healthy == len(g["members"]) and len(c.leaders) == 1 and 0 not in c.leaders,
+    "cluster-healthy": lambda lab, g, c: all(c.health.get(h) for h in g["members"]) and len(c.leaders) == 1 and 0 not in c.leaders,
     "cluster-formed": lambda lab, g, c: c.members is not None and len(c.members) == len(g["members"]),
-    "writable": lambda lab, g, c: lab.ctl("put", PROBES + "/fidelity", "x").returncode == 0,
+    "writable": lambda lab, g, c: lab.ctl("put", PROBES + "/fidelity", "x", hosts=g["members"]).returncode == 0,
     "same-hash": lambda lab, g, c: len(lab.hashes()) == 1,
+    "membership-settled": lambda lab, g, c: len(c.leaders) == 1 and not c.alarms and all(
+        not m.get("isLearner") and m.get("name") and c.health.get(c.hosts.get(id_)) for id_, m in c.listed.items()),
+    "all-serving": lambda lab, g, c: all(c.statuses.get(h, {}).get("leader") for h in g["members"]),
+    "no-alarm": lambda lab, g, c: not c.alarms and all(h in c.statuses for h in g["members"]),
+    "version-runs": lambda lab, g, c: {c.versions.get(h) for h in g["members"]} == {g["version"]},
     "revision-at-least": lambda lab, g, c: all(c.revisions.get(h, -1) >= g["revision"] for h in g["members"]),
     "snapshot-verified": lambda lab, g, c: lab.inside(f"{lab.bin}/etcdctl", "snapshot", "status", g["path"]).returncode == 0,
 }
@@ -224,40 +186,69 @@ def ensured(lab, tally, plan, cluster):
             tally.say("the cluster id is the predicted one", cluster.ids == {told[1]}, (cluster.ids, told[1]))
 
 
-def clusters(lab, tally, plan, before, after):
-    """Id, membership, revision and keys: as the plan says where it makes a cluster anew, else as they were."""
-    restores = {h: p["action"] for h, p in actions(plan) if p["action"]["action"] == "restore-data-dir"}
+def anew(plan):
+    """Name and peer URL of each member of the cluster that the plan makes anew; none: it makes none."""
+    restores = [p["action"]["initial_cluster"] for _, p in actions(plan) if p["action"]["action"] == "restore-data-dir"]
     forms = [p["action"]["content"] for _, p in actions(plan)
              if "ETCD_INITIAL_CLUSTER_STATE=new" in p["action"].get("content", "") and p["change"]["change"] == "changes"]
-    initial = [a["initial_cluster"] for a in restores.values()] + re.findall(r"^ETCD_INITIAL_CLUSTER=(.*)$", "\n".join(forms), re.M)
-    if initial:
-        members = dict(m.split("=", 1) for m in initial[0].split(","))
-        tally.say("the membership is the plan's", after.members == {n: [u] for n, u in members.items()}, after.members)
+    initial = restores + re.findall(r"^ETCD_INITIAL_CLUSTER=(.*)$", "\n".join(forms), re.M)
+    return dict(m.split("=", 1) for m in initial[0].split(",")) if initial else None
+
+
+def clusters(lab, tally, plan, before, after):
+    """Id, names, revision and keys: as the plan says where it makes a cluster anew, else as they were."""
+    restores = {h: p["action"] for h, p in actions(plan) if p["action"]["action"] == "restore-data-dir"}
+    members = anew(plan)
+    changes = [(p["action"]["change"], p["change"]) for _, p in actions(plan) if p["action"]["action"] == "change-cluster"]
+    names = set(before.members or ()) if members is None else set(members)
+    for change, planned in changes:
+        if planned["change"] == "changes" and change["change"] == "add-member":
+            names.add(change["name"])
+        elif planned["change"] == "changes" and change["change"] == "remove-member":
+            names.discard(change["name"])
+    if members is not None:
         tally.say("it is a new cluster", len(after.ids) == 1 and not after.ids & before.ids, (before.ids, after.ids))
-    elif before.healthy > len(lab.hosts) // 2:
-        tally.say("the membership stays", after.members == before.members, after.members)
+    elif before.serving:
         tally.say("the cluster stays the same one", after.ids == before.ids, after.ids)
+    if members is not None or before.serving:
+        tally.say("the members are those that the plan leaves", set(after.members or ()) == names, (names, after.members))
     for host, action in restores.items():
-        origin = action["origin"]
-        tally.say(f"{host} serves the restored cluster", f"{after.statuses[host]['header']['cluster_id']:x}" == origin["cluster_id"], after.ids)
-        # Only the write probe has come since: a few revisions.
-        passed = after.revisions[host] - origin["revision"]
-        tally.say(f"{host} goes on from the predicted revision", 0 <= passed <= 8, (after.revisions[host], origin))
-        tally.say(f"{host} holds the snapshot's keys", after.keys[host] == lab.saved_keys, after.keys[host])
+        restored(lab, tally, host, action, before, after)
     if not restores and before.keys:
-        newest = max(before.revisions, key=before.revisions.get)
-        for host, seen in after.keys.items():
-            tally.say(f"the keys of {host} stay", seen == before.keys[newest], seen)
-        probed = any(g["guard"]["guard"] == "writable" for s in steps(plan) for g in s["ensures"]) or any(
-            i["item"] == "ensure" and i["guard"]["guard"] == "writable" for i in plan["items"])
-        if not probed:
-            tally.say("nothing was written to the cluster", max(after.revisions.values()) == before.revisions[newest], after.revisions)
+        kept(tally, plan, before, after)
+    for change, planned in changes:
+        promised = re.search(r"history before revision (\d+), as of now", planned.get("summary", ""))
+        if promised:
+            # The write probes of other ensures may have come before.
+            passed = after.compacted - int(promised[1])
+            tally.say("history is dropped to where the plan says", 0 <= passed <= 8, (after.compacted, promised[1]))
     run = steps(plan)
-    voters = len(after.members or lab.hosts)
     quorum = run[-1]["quorum_after"] if run else plan["quorum_before"]
-    tally.say("quorum before is as it was", plan["quorum_before"] == {"voters": len(lab.hosts), "healthy": before.healthy},
-              (plan["quorum_before"], before.healthy))
-    tally.say("quorum after is as predicted", quorum == {"voters": voters, "healthy": after.healthy}, (quorum, after.healthy))
+    was = {"voters": before.voters or len(lab.members), "healthy": before.serving}
+    tally.say("quorum before is as it was", plan["quorum_before"] == was, (plan["quorum_before"], was))
+    now = {"voters": after.voters or len(lab.members), "healthy": after.serving}
+    tally.say("quorum after is as predicted", quorum == now, (quorum, now))
+
+
+def restored(lab, tally, host, action, before, after):
+    origin = action["origin"]
+    tally.say(f"{host} serves the restored cluster", f"{after.statuses[host]['header']['cluster_id']:x}" == origin["cluster_id"], after.ids)
+    # Only the write probe has come since, and what later members came with: a few revisions.
+    # Of a snapshot that the run itself saves nothing was known: then it is the newest revision by then.
+    known = origin["revision"] if origin["snapshot_sha256"] else max(before.revisions.values()) + (action["bump"] or 0)
+    passed = after.revisions[host] - known
+    tally.say(f"{host} goes on from the predicted revision", 0 <= passed <= 8, (after.revisions[host], known, origin))
+    tally.say(f"{host} holds the snapshot's keys", after.keys[host] == lab.saved_keys, after.keys[host])
+
+
+def kept(tally, plan, before, after):
+    newest = max(before.revisions, key=before.revisions.get)
+    for host, seen in after.keys.items():
+        tally.say(f"the keys of {host} stay", seen == before.keys[newest], seen)
+    probed = any(g["guard"]["guard"] == "writable" for s in steps(plan) for g in s["ensures"]) or any(
+        i["item"] == "ensure" and i["guard"]["guard"] == "writable" for i in plan["items"])
+    if not probed:
+        tally.say("nothing was written to the cluster", max(after.revisions.values()) == before.revisions[newest], after.revisions)
 
 
 def reported(lab, tally, plan):
@@ -290,7 +281,9 @@ class Measured:
         idle(lab)
         words = case.words(lab)
         file = lab.dir / f"{case.runbook}-{time.monotonic_ns()}.plan"
-        first = self.looks()
+        # What planning does is looked at once for each runbook on these hosts: a look at whole disks is most of a case's time.
+        first = None if case.runbook in lab.planned else self.looks()
+        lab.planned.add(case.runbook)
         r = lab.runbook("plan", f"{case.runbook}.etcdrb", "-o", str(file), "--format", "json", *words)
         self.code = r.returncode
         if case.refused:
@@ -304,35 +297,41 @@ class Measured:
         wanted = [p["action"].get("path") or p["action"].get("dest") or p["action"]["data_dir"] + ".runbook.json"
                   for _, p in actions(self.plan) if p["action"]["action"] in ("write-file", "upload", "restore-data-dir")]
         self.before = self.looks(wanted)
-        self.planning = [Difference(first[0][h], self.before[0][h], DATA) for h in lab.hosts]
-        self.planning_here = made_here(first[1], self.before[1]) - {("control", "file", str(file))}
+        self.planning = None if first is None else (
+            [Difference(first[0][h], self.before[0][h], DATA) for h in lab.hosts],
+            made_here(first[1], self.before[1]) - {("control", "file", str(file))})
         if not case.refused:
-            self.cluster_before = ClusterLook(lab)
+            self.cluster = ClusterLook(lab, self.before[0]), None
             between()
             self.run = lab.inside(RUNBOOK, "exec", str(file), "--yes", "--output", "plain", stdin=subprocess.DEVNULL)
         self.after = self.looks(wanted)
+        if not case.refused:
+            self.cluster = self.cluster[0], ClusterLook(lab, self.after[0])
 
     def looks(self, paths=()):
         return look(self.lab, paths), look_here(self.lab.dir, {str(self.lab.dir / "state")})
 
     def tally(self):
         named = Named(self.plan)
-        here = made_here(self.before[1], self.after[1])
-        return compared(self.lab, named, self.before[0], self.after[0], here)
+        elsewhere = made_here(self.before[1], self.after[1])
+        if not self.case.refused:
+            members = anew(self.plan)
+            elsewhere |= changes_of(*self.cluster, None if members is None else set(members.values()))
+        return compared(self.lab, named, self.before[0], self.after[0], elsewhere)
 
     def judged(self):
         tally = self.tally()
-        tally.say("planning changed nothing", not self.planning_here and not any(d.keys for d in self.planning),
-                  (self.planning_here, [d.keys for d in self.planning]))
+        if self.planning:
+            hosts, here = self.planning
+            tally.say("planning changed nothing", not here and not any(d.keys for d in hosts), (here, [d.keys for d in hosts]))
         if self.case.refused:
             tally.say(f"refused with {self.case.refused}", self.code == self.run.returncode == self.case.refused, self.run.stdout + self.run.stderr)
             return tally
         tally.say("the run exits 0", self.run.returncode == 0, self.run.stdout + self.run.stderr)
         if self.run.returncode == 0:
-            cluster = ClusterLook(self.lab)
             contents(self.lab, tally, self.plan, self.before[0], self.after[0])
-            clusters(self.lab, tally, self.plan, self.cluster_before, cluster)
-            ensured(self.lab, tally, self.plan, cluster)
+            clusters(self.lab, tally, self.plan, *self.cluster)
+            ensured(self.lab, tally, self.plan, self.cluster[1])
             if not self.plan["converged"]:
                 reported(self.lab, tally, self.plan)
         left = [h for h in self.lab.hosts if any(p.startswith(BOOKS + "/") and p.endswith("/lock") for p in self.after[0][h].files)]

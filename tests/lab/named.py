@@ -40,6 +40,23 @@ def unpacked(action, source):
     return {("file", f"{action['bin_dir']}/{name}") for name in inside & {"etcd", "etcdctl", "etcdutl"}}
 
 
+def listed_as(change):
+    return ",".join(change["peer_urls"])
+
+
+# A change of the cluster: what it names, as cluster.py tells it.
+CHANGES = {
+    "add-member": lambda c: {("cluster", word, listed_as(c)) for word in (["listed"] if c["learner"] else ["listed", "vote"])},
+    "promote-member": lambda c: {("cluster", "vote", listed_as(c))},
+    "remove-member": lambda c: {("cluster", "removed", listed_as(c))},
+    "update-member": lambda c: {("cluster", "urls", f"{c['id']} {listed_as(c)}")},
+    "move-leader": lambda c: {("cluster", "leader", f"not {c['from']}")},
+    "compact": lambda _: {("cluster", "compacted", "history")},
+    "defragment": lambda c: {(c["member"], "defragmented", "db")},
+    "disarm-nospace": lambda c: {("cluster", "disarmed", c["member"])},
+}
+
+
 # An action's row: the changes that it names where the plan says `changes`. A new verb's actions need one each.
 NAMES = {
     "user": lambda a, _: {("user", a["name"])},
@@ -53,6 +70,7 @@ NAMES = {
     "archive-data-dir": lambda a, _: {("aside", a["aside"])},
     # Its receipt is in the action, `origin`.
     "restore-data-dir": lambda a, _: {("dir", a["data_dir"]), ("file", a["data_dir"] + ".runbook.json")},
+    "change-cluster": lambda a, _: CHANGES[a["change"]["change"]](a["change"]),
     "save-snapshot": lambda a, _: {("control", "file", a["dest"]), ("control", "file", a["dest"] + ".json")},
 }
 # What takes away again what this run made.
@@ -71,6 +89,8 @@ class Named:
         self.plan = plan
         self.changes, self.unknown, self.passing, self.scratch = set(), set(), set(), set()
         self.already = self.reads = 0
+        # Why it is not known: what of.
+        self.reasons = {}
         self.sent = {}
         for host, planned in actions(plan):
             if planned["action"]["action"] == "upload":
@@ -101,11 +121,17 @@ class Named:
             raise RuntimeError(f"named.py has no row for the action `{kind}`: say there which changes it names")
         elif change["change"] == "changes":
             keys = NAMES[kind](action, change["summary"])
-            self.changes |= {k if k[0] == "control" else (host, *k) for k in keys}
+            self.changes |= {at(host, k) for k in keys}
         else:
             # It may come to nothing: then it is no broken word.
             keys = {"service": lambda a, _: {("service", f"{a['unit']} {w}") for w in ("running", "stopped")}}.get(kind, NAMES[kind])
-            self.unknown |= {k if k[0] == "control" else (host, *k) for k in keys(action, "")}
+            self.unknown |= {at(host, k) for k in keys(action, "")}
+            self.reasons.setdefault(change["why"], set()).add(f"{host}: {planned['summary']}")
+
+
+def at(host, key):
+    """On that host, if the key does not say where."""
+    return key if len(key) == 3 else (host, *key)
 
 
 def steps(plan):

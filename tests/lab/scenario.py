@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,11 @@ class Lab:
         self.inventory = self.dir / "lab.inv"
         self.inventory.write_text(self.lab("inventory", *chosen).stdout)
         self.hosts = [f"etcd{n}" for n in range(1, count + 1)]
+        # Those of `inventory`.
+        self.members = self.hosts
+        self.unreachable = set()
+        # Runbooks of which a plan was made between two looks.
+        self.planned = set()
 
     def __enter__(self):
         return self
@@ -76,7 +82,7 @@ class Lab:
 
     def ctl(self, *words, hosts=None, **more):
         """etcdctl of the cluster's version, with the client certificate that deploy made."""
-        ends = ",".join(f"https://198.18.0.{10 + int(h[4:])}:2379" for h in hosts or self.hosts)
+        ends = ",".join(f"https://198.18.0.{10 + int(h[4:])}:2379" for h in hosts or self.members)
         pki = self.dir / "pki/etcd"
         return self.inside(f"{self.bin}/etcdctl", f"--endpoints={ends}", f"--cacert={pki}/ca.crt",
                            f"--cert={pki}/client.crt", f"--key={pki}/client.key", *words, **more)
@@ -100,12 +106,31 @@ class Lab:
     def on(self, host, command):
         return self.lab("exec", host, "sh", "-c", command, check=False).stdout
 
+    def use(self, inventory, members):
+        """From now on this one, of these members."""
+        self.inventory, self.members = inventory, members
+
     def fingerprint(self):
         """What must not change when nothing is to change: files that we write, units, start times of the members."""
         look = ("find /etc/etcd /etc/systemd/system /var/lib -path '*/member/*' -prune -o -path /var/lib/runbook -prune -o "
                 "-path '/var/lib/systemd*' -prune -o -type f -printf '%p %i %m %u %s %T@\\n' | sort; "
                 "systemctl show -p MainPID,ActiveState etcd; systemctl is-enabled etcd")
         return {h: self.on(h, look) for h in self.hosts}
+
+
+def only(lab, hosts, **variables):
+    """The inventory with these members alone, and further variables of the group."""
+    lines = lab.inventory.read_text().splitlines()
+    kept = [line for line in lines if not re.match(r"etcd\d+\b", line) or line.split()[0] in hosts]
+    text = "\n".join(kept) + "\n"
+    more = "".join(f"{name}={value}\n" for name, value in variables.items())
+    if "[etcd:vars]\n" in text:
+        text = text.replace("[etcd:vars]\n", "[etcd:vars]\n" + more)
+    else:
+        text += "\n[etcd:vars]\n" + more
+    file = lab.dir / f"{'-'.join(hosts)}-{len(list(lab.dir.glob('*.inv')))}.inv"
+    file.write_text(text)
+    return file
 
 
 def deployed(lab):

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use runbook_model::action::{Action, Outcome};
 use runbook_model::host::HostName;
 use runbook_model::plan::{HostWork, Plan, PlanStep};
 use tokio::sync::Semaphore;
@@ -15,7 +16,7 @@ use crate::world::{Order, Receipt, World};
 pub async fn begun<W: World>(world: &Arc<W>, plan: &Plan, forks: usize) -> Vec<HostName> {
     let mut first: BTreeMap<&HostName, (&PlanStep, &HostWork)> = BTreeMap::new();
     for step in plan.steps().filter(|s| s.skipped.is_none()) {
-        for work in &step.work {
+        for work in step.work.iter().filter(|w| leaves_receipt(w)) {
             first.entry(&work.host).or_insert((step, work));
         }
     }
@@ -35,10 +36,76 @@ pub async fn begun<W: World>(world: &Arc<W>, plan: &Plan, forks: usize) -> Vec<H
         asked.spawn(async move {
             let _turn = gate.acquire_owned().await;
             let answer = world.receipt(&host, &order).await;
-            (!matches!(answer, Ok(Receipt::Never) | Err(_))).then_some(host)
+            answer
+                .is_ok_and(|told| proves(&told, &order))
+                .then_some(host)
         });
     }
     let mut hosts: Vec<HostName> = asked.join_all().await.into_iter().flatten().collect();
     hosts.sort();
     hosts
+}
+
+/// No host keeps a receipt of a change of the cluster.
+fn leaves_receipt(work: &HostWork) -> bool {
+    let actions = &mut work.actions.iter().map(|a| &a.action);
+    actions.any(|a| !matches!(a, Action::ChangeCluster { .. }))
+}
+
+/// A change of the cluster without anything after it is told as failed, so that a run that goes on looks again: that proves nothing.
+fn proves(told: &Receipt, order: &Order) -> bool {
+    let assumed = |action: &Action, outcome: &Outcome| {
+        matches!(action, Action::ChangeCluster { .. }) && matches!(outcome, Outcome::Failed { .. })
+    };
+    match told {
+        Receipt::Never => false,
+        Receipt::Running => true,
+        Receipt::Ended(outcomes) => {
+            let mut each = order.actions.iter().zip(outcomes);
+            each.any(|(a, o)| !matches!(o, Outcome::NotStarted) && !assumed(a, o))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runbook_model::change::ClusterChange;
+
+    use super::*;
+
+    fn order() -> Order {
+        let from = HostName::new("etcd1");
+        Order {
+            run: "run".to_owned(),
+            cluster: "prod".to_owned(),
+            step: 1,
+            attempt: 1,
+            undo: false,
+            actions: vec![
+                Action::ChangeCluster {
+                    change: ClusterChange::MoveLeader { from },
+                    cluster_id: None,
+                    through: Vec::new(),
+                },
+                Action::DaemonReload,
+            ],
+            timeout_ms: 1,
+        }
+    }
+
+    #[test]
+    fn a_change_of_the_cluster_that_nothing_shows_proves_no_run() {
+        let failed = || Outcome::Failed {
+            status: None,
+            reason: "it was cut off: the cluster may have been changed".to_owned(),
+            output: String::new(),
+        };
+        let done = || Outcome::Done { changed: true };
+        let ended = |outcomes| proves(&Receipt::Ended(outcomes), &order());
+        assert!(!ended(vec![failed(), Outcome::NotStarted]));
+        assert!(ended(vec![done(), done()]));
+        assert!(ended(vec![done(), failed()]));
+        assert!(proves(&Receipt::Running, &order()));
+        assert!(!proves(&Receipt::Never, &order()));
+    }
 }

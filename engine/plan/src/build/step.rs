@@ -134,7 +134,8 @@ impl<'a> Builder<'a> {
     fn work(&mut self, step: &'a Step, hosts: &[HostName], planned: &mut PlanStep) -> Outcome<()> {
         let mut notes = Notes::default();
         let mut lost = Vec::new();
-        for host in hosts {
+        // A leader that hands over before its turn must not hand over to one whose turn comes after.
+        for host in &in_turn(step, hosts, &self.prediction.view) {
             if self.prediction.view.facts(host).is_none() {
                 lost.push(host.clone());
                 continue;
@@ -157,6 +158,9 @@ impl<'a> Builder<'a> {
                 });
             }
         }
+        let place_of = |host: &HostName| hosts.iter().position(|h| h == host);
+        planned.work.sort_by_key(|work| place_of(&work.host));
+        lost.sort_by_key(place_of);
         let reached_all = lost.is_empty();
         if planned.on_unreachable != OnUnreachable::Skip {
             self.wanted.extend(lost.iter().cloned());
@@ -347,6 +351,18 @@ fn replace_undo(actions: &mut [PlannedAction], undo: Vec<Action>) {
 
 /// The hosts that are worked on at once, first.
 fn first_batch(step: &Step, hosts: &[HostName], view: &View) -> Vec<HostName> {
+    let mut hosts = in_turn(step, hosts, view);
+    let size = match step.strategy {
+        checked::Strategy::Parallel => hosts.len(),
+        checked::Strategy::Rolling(batch) => batch.min(hosts.len()),
+        checked::Strategy::RollingQuorumSafe => hosts.len().min(1),
+    };
+    hosts.truncate(size);
+    hosts
+}
+
+/// The hosts in the order in which the run chooses among them.
+fn in_turn(step: &Step, hosts: &[HostName], view: &View) -> Vec<HostName> {
     let mut hosts = hosts.to_vec();
     if step.leader_last {
         let rank = |host: &HostName| match view.cluster.members.get(host) {
@@ -357,11 +373,5 @@ fn first_batch(step: &Step, hosts: &[HostName], view: &View) -> Vec<HostName> {
         };
         hosts.sort_by_key(rank);
     }
-    let size = match step.strategy {
-        checked::Strategy::Parallel => hosts.len(),
-        checked::Strategy::Rolling(batch) => batch.min(hosts.len()),
-        checked::Strategy::RollingQuorumSafe => hosts.len().min(1),
-    };
-    hosts.truncate(size);
     hosts
 }
