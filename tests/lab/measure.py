@@ -157,6 +157,8 @@ def contents(lab, tally, plan, before, after):
 
 # A guard's row: whether it is true, by etcd's own tools. `ensure` with another guard needs one.
 GUARDS = {
+    "reachable": lambda lab, g, c: all(lab.lab("ssh", h, "sudo -n true", check=False).returncode == 0 for h in g["hosts"]),
+    "certificates-served": lambda lab, g, c: all(served(lab, h) == standing(lab, h) for h in g["members"]),
     "cluster-healthy": lambda lab, g, c: all(c.health.get(h) for h in g["members"]) and len(c.leaders) == 1 and 0 not in c.leaders,
     "cluster-formed": lambda lab, g, c: c.members is not None and len(c.members) == len(g["members"]),
     "writable": lambda lab, g, c: lab.ctl("put", PROBES + "/fidelity", "x", hosts=g["members"]).returncode == 0,
@@ -169,6 +171,18 @@ GUARDS = {
     "revision-at-least": lambda lab, g, c: all(c.revisions.get(h, -1) >= g["revision"] for h in g["members"]),
     "snapshot-verified": lambda lab, g, c: lab.inside(f"{lab.bin}/etcdctl", "snapshot", "status", g["path"]).returncode == 0,
 }
+
+
+def served(lab, host):
+    """Serial of the certificate that a member shows whoever connects."""
+    address = f"198.18.0.{10 + int(host[4:])}:2379"
+    shown = f"openssl s_client -connect {address} </dev/null 2>/dev/null | openssl x509 -noout -serial"
+    return lab.inside("sh", "-c", shown).stdout.strip()
+
+
+def standing(lab, host):
+    """Serial of the one that stands on the control host."""
+    return lab.inside("openssl", "x509", "-noout", "-serial", "-in", str(lab.dir / f"pki/etcd/{host}/server.crt")).stdout.strip()
 
 
 def ensured(lab, tally, plan, cluster):

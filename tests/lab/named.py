@@ -25,8 +25,19 @@ def service(action, summary):
 
 
 def certificates(action, summary):
+    """Each pair by its certificate; what is replaced is kept aside under the same name."""
+    if summary.startswith("issue every certificate again"):
+        names = ["client"] + [f"{m['name']}/{end}" for m in action["members"] for end in ("server", "peer")]
+        return {("control", "file", f"{d}/{name}.crt") for name in names for d in (action["dir"], action["aside"])}
     parts = [CERTIFICATE.fullmatch(p) for p in re.split(r", (?=(?:create|renew|issue|keep) `)", summary) if not p.startswith("keep")]
-    return {("control", "file", f"{action['dir']}/{p[2]}.crt") for p in parts}
+    made = {("control", "file", f"{action['dir']}/{p[2]}.crt") for p in parts}
+    return made | {("control", "file", f"{action['aside']}/{p[2]}.crt") for p in parts if p[1] != "create"}
+
+
+def authority(action, _):
+    """The bundle, and the former one aside. The new key has a name of its own only until it issues."""
+    places = [action["dir"]] + [action["aside"]] * (action["to"] == "add")
+    return {("control", "file", f"{place}/ca.crt") for place in places}
 
 
 def packages(action, summary):
@@ -65,6 +76,7 @@ NAMES = {
     "upload": lambda a, _: {("file", a["dest"])},
     "install-packages": packages,
     "issue-certificates": certificates,
+    "rotate-authority": authority,
     "service": service,
     "daemon-reload": lambda *_: {("reload", "systemd")},
     "archive-data-dir": lambda a, _: {("aside", a["aside"])},
@@ -79,7 +91,11 @@ TAKES_AWAY = {
     "remove-created": lambda a: ("dir" if a["directory"] else "file", a["path"]),
 }
 # What an action makes and removes by itself: (kind, path).
-SCRATCH = {"trial-restore": lambda a: ("dir", a["scratch"])}
+SCRATCH = {
+    "trial-restore": lambda a: ("dir", a["scratch"]),
+    # Beside the data dir, under a name that nobody knows before.
+    "measure-disk": lambda a: ("file", os.path.dirname(a["data_dir"]) + "/.runbook-fsync"),
+}
 
 
 class Named:
