@@ -116,7 +116,7 @@ pub static FUNCTIONS: &[FunctionRow] = &[
         Function::Gone,
         "gone",
         true,
-        "the hosts that do not answer: they are never contacted",
+        "the hosts that do not answer: they are never contacted; one that refuses a login, its key or sudo is not gone",
         "target alive = members except gone(members)",
     ),
     of_target(

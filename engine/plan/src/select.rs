@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use runbook_model::cluster::{MemberProbe, MemberStatus};
+use runbook_model::facts::HostError;
 use runbook_model::guard::listed;
 use runbook_model::host::HostName;
 use runbook_model::view::View;
@@ -47,7 +48,7 @@ pub(crate) fn choose(
         }
         "gone" => hosts
             .into_iter()
-            .filter(|h| matches!(view.hosts.get(h), Some(Err(_))))
+            .filter(|h| matches!(view.hosts.get(h), Some(Err(error)) if is_silent(error)))
             .collect(),
         "listed" => hosts
             .into_iter()
@@ -60,6 +61,14 @@ pub(crate) fn choose(
             .collect(),
         _ => best(&hosts, view).into_iter().collect(),
     })
+}
+
+/// Nobody answers there. A host that refuses a login, a key or sudo lives, and is nobody's to be taken for dead.
+fn is_silent(error: &HostError) -> bool {
+    matches!(
+        error,
+        HostError::Unreachable { .. } | HostError::Timeout { .. }
+    )
 }
 
 fn serving<'a>(host: &HostName, view: &'a View) -> Option<&'a MemberStatus> {
@@ -96,4 +105,29 @@ fn best(hosts: &[HostName], view: &View) -> Option<HostName> {
             )
         })
         .map(|(_, h, _)| h.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_does_not_answer_is_gone() {
+        let host = |name: &str| HostName::new(name);
+        let mut view = View::default();
+        let silent = HostError::Unreachable {
+            host: host("etcd1"),
+            detail: "no route to host".to_owned(),
+        };
+        let lives = HostError::SudoPassword {
+            host: host("etcd2"),
+        };
+        view.hosts.insert(host("etcd1"), Err(silent));
+        view.hosts.insert(host("etcd2"), Err(lives));
+        let hosts = vec![host("etcd1"), host("etcd2"), host("etcd3")];
+        let gone = choose("gone", hosts.clone(), Some(&view));
+        assert_eq!(gone, Some(vec![host("etcd1")]));
+        // Before the probe whoever may be gone is looked at.
+        assert_eq!(choose("gone", hosts.clone(), None), Some(hosts));
+    }
 }
