@@ -100,7 +100,8 @@ def compared(lab, named, before, after, elsewhere):
     done = (promised & made) | was_there
     tally.named, tally.made = len(promised), len(done)
     tally.not_made = promised - done
-    tally.unnamed = {key for key in made - promised - named.unknown if not implied(key, promised | named.unknown, before, after)}
+    foreseen = promised | named.unknown | named.kept
+    tally.unnamed = {key for key in made - foreseen if not implied(key, foreseen, before, after)}
     return tally
 
 

@@ -105,6 +105,8 @@ class Named:
         self.plan = plan
         self.changes, self.unknown, self.passing, self.scratch = set(), set(), set(), set()
         self.already = self.reads = 0
+        # What goes aside where it is there: a key whose certificate is gone, say.
+        self.kept = set()
         # Why it is not known: what of.
         self.reasons = {}
         self.sent = {}
@@ -118,6 +120,7 @@ class Named:
         kind = action["action"]
         if kind in SCRATCH:
             self.scratch.add((host, *SCRATCH[kind](action)))
+        self.kept |= {("control", "file", name.replace(action["dir"], action["aside"], 1)) for name in action.get("makes", ())}
         if change["change"] == "none":
             self.already += 1
         elif change["change"] == "reads":
