@@ -1,6 +1,6 @@
 //! Guards about who belongs to the cluster: the members' own list against the inventory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated, violated_help};
@@ -85,14 +85,34 @@ fn shown(member: &Member) -> String {
 
 const UNTOLD: &str = "no member tells the membership";
 
+/// Members of a former cluster that still run, as after a restore without them: whose list is the right one is not to be told.
+fn several_clusters(view: &View) -> Option<Verdict> {
+    let mut by_id: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for (host, status) in view.cluster.serving() {
+        let hosts = by_id.entry(status.cluster_id).or_default();
+        hosts.push(format!("`{host}`"));
+    }
+    let each = by_id
+        .iter()
+        .map(|(id, hosts)| format!("{} to {id:x}", hosts.join(", ")));
+    (by_id.len() > 1).then(|| {
+        violated_help(
+            format!(
+                "the members belong to different clusters: {}",
+                each.collect::<Vec<_>>().join("; ")
+            ),
+            "stop the member that is left of a former cluster and move its data dir away; `scale-up.etcdrb` then lets it join",
+        )
+    })
+}
+
 /// Every listed member is a started voter that serves, agrees and keeps up; but for those that are just being made one.
 pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
     let Some(members) = view.cluster.membership() else {
         return unknown(UNTOLD);
     };
-    let ids: BTreeSet<_> = view.cluster.serving().map(|(_, s)| s.cluster_id).collect();
-    if ids.len() > 1 {
-        return violated("the members belong to different clusters");
+    if let Some(several) = several_clusters(view) {
+        return several;
     }
     let newest = view.cluster.serving().map(|(_, s)| s.raft_index).max();
     let others = members
@@ -175,6 +195,9 @@ pub(super) fn removal_safe(members: &[HostName], leaving: &[HostName], view: &Vi
     if view.cluster.membership().is_none() {
         return unknown(UNTOLD);
     }
+    if let Some(several) = several_clusters(view) {
+        return several;
+    }
     let mut seen = view.cluster.quorum(members.len());
     if !seen.holds() {
         return violated_help(
@@ -232,6 +255,9 @@ pub(super) fn inventory_matches(members: &[HostName], view: &View) -> Verdict {
     let Some(told) = view.cluster.membership() else {
         return unknown(UNTOLD);
     };
+    if let Some(several) = several_clusters(view) {
+        return several;
+    }
     let stranger = told.iter().find(|m| {
         let host = host_of(m, view).map(|s| &s.host);
         host.is_none_or(|h| !members.contains(h))
