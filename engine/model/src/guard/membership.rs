@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Verdict;
-use super::evaluate::{Finding, holds, settle, unknown, violated, violated_help};
+use super::evaluate::{Finding, holds, settle, unknown, violated_help};
 use super::members::{serving, silent};
 use crate::cluster::{Member, MemberStatus};
 use crate::host::{HostName, MemberSpec};
