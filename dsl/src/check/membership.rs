@@ -124,7 +124,7 @@ impl<'a> Walk<'a> {
     fn adds(&mut self, step: &'a Step, call: &Call) {
         let on = self.told.hosts(&step.on.value);
         if is_word(call, "kind", "voter") && !self.in_outage {
-            self.owes(
+            self.told.owes(
                 Code::VoterAdded,
                 call,
                 "a voter is added that has not started",
@@ -133,7 +133,7 @@ impl<'a> Walk<'a> {
             );
         }
         if !requires(self.targets, step, GuardName::DataDirEmpty) {
-            self.owes(
+            self.told.owes(
                 Code::DirtyJoin,
                 call,
                 "nothing says that the newcomer's data dir is empty",
@@ -198,7 +198,7 @@ impl<'a> Walk<'a> {
             ("leaving", leaving),
         );
         if !safe && !self.in_outage {
-            self.owes(
+            self.told.owes(
                 Code::MembershipUnguarded,
                 call,
                 "a member is removed, and nothing keeps quorum",
@@ -225,7 +225,7 @@ impl<'a> Walk<'a> {
         if given || self.in_outage {
             return;
         }
-        self.owes(
+        self.told.owes(
             Code::MembershipUnguarded,
             call,
             "the members change, and nothing says that they are well",
@@ -258,7 +258,7 @@ impl<'a> Walk<'a> {
         let one = alone || step.strategy == Strategy::Rolling(1);
         let safe = one && guarded;
         if !safe && !self.in_outage {
-            self.owes(
+            self.told.owes(
                 Code::PausesVoters,
                 call,
                 "members are defragmented, and nothing keeps quorum",
@@ -268,7 +268,7 @@ impl<'a> Walk<'a> {
         }
         let before = step.calls.iter().take_while(|c| c.span != call.span);
         if !before.clone().any(|c| c.verb == Verb::MoveLeader) && !self.in_outage {
-            self.owes(
+            self.told.owes(
                 Code::LeaderPaused,
                 call,
                 "the leader may be defragmented",
@@ -282,7 +282,7 @@ impl<'a> Walk<'a> {
 
     fn drops_history(&mut self, call: &Call) {
         if !self.saved {
-            self.owes(
+            self.told.owes(
                 Code::CompactUnsaved,
                 call,
                 "history is dropped before a snapshot was saved",
@@ -300,7 +300,7 @@ impl<'a> Walk<'a> {
             .iter()
             .any(|of| covers(self.targets, of, &step.on.value));
         if !freed {
-            self.owes(
+            self.told.owes(
                 Code::DisarmFirst,
                 call,
                 "the alarm is disarmed before space was freed",
@@ -313,7 +313,7 @@ impl<'a> Walk<'a> {
     /// What comes after a removal must not be undone either, whoever types `runbook rollback`: its process cannot start again.
     fn taken_for_good(&mut self, call: &Call) {
         if !self.irreversible {
-            self.owes(
+            self.told.owes(
                 Code::RollbackPastIrreversible,
                 call,
                 "a removed member does not come back by a rollback",
@@ -327,7 +327,7 @@ impl<'a> Walk<'a> {
         if self.on_failure == OnFailure::Pause || self.irreversible {
             return;
         }
-        self.owes(
+        self.told.owes(
             Code::RollbackPastIrreversible,
             call,
             &format!("{what} does not come back by a rollback"),
@@ -360,14 +360,6 @@ impl<'a> Walk<'a> {
                 )),
             );
         }
-    }
-
-    fn owes(&mut self, code: Code, call: &Call, message: &str, label: &str, help: String) {
-        self.told.say(
-            Diagnostic::new(code, message, call.span)
-                .label(label)
-                .help(help),
-        );
     }
 }
 

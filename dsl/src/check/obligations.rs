@@ -256,7 +256,7 @@ impl<'a> Walk<'a> {
         // Of a member that is no member any more the others have everything.
         let removed = call.verb == Verb::Archive && self.is_removed(&step.on.value);
         if !self.in_outage && !removed {
-            self.owes(
+            self.told.owes(
                 Code::DataOutsideOutage,
                 call,
                 "data is taken from members outside an outage",
@@ -265,7 +265,7 @@ impl<'a> Walk<'a> {
             );
         }
         if self.verified.is_empty() && !removed {
-            self.owes(
+            self.told.owes(
                 Code::DataWithoutSnapshot,
                 call,
                 "data is replaced although no snapshot was proven whole",
@@ -274,7 +274,7 @@ impl<'a> Walk<'a> {
             );
         }
         if !self.requires(step, GuardName::AllStopped) {
-            self.owes(
+            self.told.owes(
                 Code::DataWhileRunning,
                 call,
                 "nothing proves that the members are stopped",
@@ -291,7 +291,7 @@ impl<'a> Walk<'a> {
         self.restored = Some(call.span);
         let on = self.told.hosts(&step.on.value);
         if !self.fits {
-            self.owes(
+            self.told.owes(
                 Code::RestoreUnfit,
                 call,
                 "nothing says that the members' etcd can read the snapshot",
@@ -307,7 +307,7 @@ impl<'a> Walk<'a> {
             .iter()
             .any(|(path, on)| *path == source && covers(self.targets, on, &step.on.value));
         if !tried {
-            self.owes(
+            self.told.owes(
                 Code::RestoreUntried,
                 call,
                 "the file was not restored for trial before",
@@ -320,7 +320,7 @@ impl<'a> Walk<'a> {
             .iter()
             .any(|(dest, from)| *dest == source && self.verified.contains(from));
         if !proven && !self.verified.is_empty() {
-            self.owes(
+            self.told.owes(
                 Code::RestoreOtherFile,
                 call,
                 "the file restored is not the one that was verified",
@@ -366,7 +366,7 @@ impl<'a> Walk<'a> {
                 .any(|w| w.name == GuardName::ClusterAbsent && !w.negated);
         if new && !safe {
             let on = self.told.hosts(&step.on.value);
-            self.owes(
+            self.told.owes(
                 Code::NewStateFormed,
                 call,
                 "a member of a formed cluster would be told to bootstrap a new one",
@@ -384,14 +384,6 @@ impl<'a> Walk<'a> {
     fn is_removed(&self, hosts: &Expr) -> bool {
         let mut removed = self.removed.iter();
         removed.any(|of| covers(self.targets, of, hosts))
-    }
-
-    fn owes(&mut self, code: Code, call: &Call, message: &str, label: &str, help: String) {
-        self.told.say(
-            Diagnostic::new(code, message, call.span)
-                .label(label)
-                .help(help),
-        );
     }
 }
 

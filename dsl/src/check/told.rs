@@ -1,5 +1,7 @@
 //! Problems that obligations find, told with the calls of procedures that lead to them.
 
+use crate::checked::Call;
+use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Expr;
 use crate::span::{Node, Span};
@@ -63,6 +65,22 @@ impl<'a> Told<'a> {
                 self.problems.push(places.iter().fold(problem, label));
             }
         }
+    }
+
+    /// Tells what a call owes and does not give.
+    pub(super) fn owes(
+        &mut self,
+        code: Code,
+        call: &Call,
+        message: &str,
+        label: &str,
+        help: String,
+    ) {
+        self.say(
+            Diagnostic::new(code, message, call.span)
+                .label(label)
+                .help(help),
+        );
     }
 
     /// A target as a help can name it: in a procedure by its parameter.
