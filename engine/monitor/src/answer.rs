@@ -15,17 +15,20 @@ pub enum Runbook {
     RecoverNospace,
     /// One member is lost, or its data is.
     Replace,
+    /// The authority ends.
+    RotateAuthority,
     /// Certificates end.
     RotateCerts,
 }
 
 /// Every runbook that an alert may name: each must be a shipped one.
-pub const RUNBOOKS: [Runbook; 6] = [
+pub const RUNBOOKS: [Runbook; 7] = [
     Runbook::Maintain,
     Runbook::Preflight,
     Runbook::RecoverMajority,
     Runbook::RecoverNospace,
     Runbook::Replace,
+    Runbook::RotateAuthority,
     Runbook::RotateCerts,
 ];
 
@@ -38,6 +41,7 @@ impl Runbook {
             Runbook::RecoverMajority => "recover-majority.etcdrb",
             Runbook::RecoverNospace => "recover-nospace.etcdrb",
             Runbook::Replace => "replace.etcdrb",
+            Runbook::RotateAuthority => "rotate-authority.etcdrb",
             Runbook::RotateCerts => "rotate-certs.etcdrb",
         }
     }
@@ -49,7 +53,7 @@ impl Runbook {
             Runbook::RecoverMajority => " -e to=survivor.db",
             Runbook::Maintain => " -e to=backup.db",
             Runbook::RecoverNospace => " -e to=full.db",
-            Runbook::Preflight | Runbook::RotateCerts => "",
+            Runbook::Preflight | Runbook::RotateAuthority | Runbook::RotateCerts => "",
         }
     }
 }
@@ -61,12 +65,23 @@ pub enum Answer {
     Status,
     /// `runbook exec`, shown as a plan first.
     Exec(Runbook),
+    /// What the label `alarm` asks for.
+    Alarm,
 }
 
 impl Answer {
-    /// The command, as a template of Prometheus. `inventory` is ` -i INV` as a shell reads it, `group` the members' group.
-    pub(crate) fn command(self, inventory: &str, group: &str) -> String {
-        let inventory = literal(inventory);
+    /// The runbook's name, as a template of Prometheus.
+    pub(crate) fn runbook(self) -> Option<String> {
+        match self {
+            Answer::Status => None,
+            Answer::Exec(runbook) => Some(runbook.name().to_owned()),
+            Answer::Alarm => Some(by_alarm(Runbook::RecoverNospace.name(), "")),
+        }
+    }
+
+    /// The command, as a template of Prometheus. `given` is ` -i INV` as a shell reads it, `group` the members' group.
+    pub(crate) fn command(self, given: &str, group: &str) -> String {
+        let inventory = literal(given);
         match self {
             Answer::Status if group == "etcd" => format!("runbook status{inventory}"),
             Answer::Status => format!("runbook status{inventory} --group {}", literal(group)),
@@ -75,6 +90,18 @@ impl Answer {
                 let (name, parameters) = (runbook.name(), runbook.parameters());
                 format!("runbook exec {name}{inventory}{parameters} -C")
             }
+            Answer::Alarm => {
+                let of = |answer: Answer| answer.command(given, group);
+                by_alarm(
+                    &of(Answer::Exec(Runbook::RecoverNospace)),
+                    &of(Answer::Status),
+                )
+            }
         }
     }
+}
+
+/// CORRUPT is never disarmed: it wants eyes.
+fn by_alarm(nospace: &str, other: &str) -> String {
+    format!("{{{{ if eq $labels.alarm \"NOSPACE\" }}}}{nospace}{{{{ else }}}}{other}{{{{ end }}}}")
 }

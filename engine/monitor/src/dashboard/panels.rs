@@ -206,6 +206,38 @@ const ROWS: &[(&str, &[Shown])] = &[
         ],
     ),
     (
+        "What runbook status saw",
+        &[
+            told(
+                lines(
+                    "Certificates end in",
+                    "s",
+                    &[(
+                        "runbook_etcd_certificate_not_after_timestamp_seconds{cluster=\"$cluster\"} - time()",
+                        "{{member}} {{certificate}}",
+                    )],
+                ),
+                "From the timer that runs `runbook status --format prometheus`; empty where there is none.",
+            ),
+            lines(
+                "Alarms of members",
+                "none",
+                &[(
+                    "runbook_etcd_alarm{cluster=\"$cluster\", member=~\"$member\"}",
+                    "{{member}} {{alarm}}",
+                )],
+            ),
+            lines(
+                "Age of the look",
+                "s",
+                &[(
+                    "time() - max(runbook_etcd_status_timestamp_seconds{cluster=\"$cluster\"})",
+                    "",
+                )],
+            ),
+        ],
+    ),
+    (
         "Disk",
         &[
             told(
