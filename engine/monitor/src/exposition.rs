@@ -184,13 +184,15 @@ impl Here<'_> {
                 .collect(),
         };
         let seen = own.quorum(self.specs.len());
-        let ids: BTreeSet<u64> = self.serving().map(|(_, s)| s.cluster_id).collect();
         for (series, value) in [
             (Series::Looked, i128::from(self.view.now)),
             (Series::Voters, count(seen.voters)),
             (Series::HealthyVoters, count(seen.healthy)),
             (Series::Quorum, count(quorum(seen.voters))),
-            (Series::HasQuorum, i128::from(seen.holds() && ids.len() < 2)),
+            (
+                Series::HasQuorum,
+                i128::from(seen.holds() && !own.is_split()),
+            ),
         ] {
             samples.insert((series, self.labels(&[])), value);
         }

@@ -74,7 +74,7 @@ fn rule(alert: &Alert, cluster: &Cluster, inventory: &str) -> Rule {
             summary: alert.summary,
             description: alert.description,
             runbook: alert.answer.runbook(),
-            runbook_command: alert.answer.command(inventory, &cluster.group),
+            runbook_command: alert.answer.command(inventory, cluster),
         },
     }
 }

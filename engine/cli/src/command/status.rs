@@ -77,7 +77,8 @@ pub fn status(args: &StatusArgs, environment: &Environment) -> Ended {
         }
         let asked =
             view.cluster.serving().next().is_some() || view.hosts.values().any(Result::is_ok);
-        Ok(match (view.cluster.quorum(hosts.len()).holds(), asked) {
+        let holds = view.cluster.quorum(hosts.len()).holds() && !view.cluster.is_split();
+        Ok(match (holds, asked) {
             (true, _) => exit::OK,
             (false, true) => exit::REFUSED,
             (false, false) => exit::UNREACHABLE,
