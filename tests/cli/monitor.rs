@@ -213,3 +213,44 @@ fn the_guides_timer_writes_a_whole_file_or_none() {
     assert!(!run("etcd"));
     assert_eq!(fs::read_to_string(&file).unwrap(), written);
 }
+
+/// What an alert of a cluster in another group than `etcd` says to type plans for that cluster.
+#[test]
+fn a_shipped_runbook_is_typed_for_another_group() {
+    let place = Place::new();
+    let inventory = "\
+[etcd]
+etcd1 ansible_connection=local etcd_address=127.0.0.1 etcd_service_manager=process
+[events]
+ev1 ansible_connection=local etcd_address=127.0.0.2 etcd_service_manager=process etcd_data_dir=ev/data etcd_config=ev/etcd.conf
+";
+    place.write("two.inv", inventory.as_bytes());
+    let groups = ["--group", "etcd", "--group", "events"];
+    let out = ["monitor", "-i", "two.inv", "--out", "mon"];
+    assert_eq!(place.runbook(&[&out[..], &groups].concat()).code, 0);
+    let rules = fs::read_to_string(place.path().join("mon/etcd.rules.yml")).unwrap();
+    for name in [
+        "maintain",
+        "preflight",
+        "recover-majority",
+        "recover-nospace",
+        "replace",
+        "rotate-authority",
+        "rotate-certs",
+    ] {
+        let own = format!("events-{name}.etcdrb");
+        assert!(
+            rules.contains(&format!(">{own} && runbook exec {own}")),
+            "{name}"
+        );
+        let shipped = place.runbook(&["view", &format!("{name}.etcdrb")]).out;
+        let text = shipped.replace("group(etcd)", "group(events)");
+        assert_ne!(text, shipped, "{name} is not for the group etcd");
+        place.write(&own, text.as_bytes());
+        let checked = place.runbook(&["check", &own]);
+        assert_eq!(checked.code, 0, "{name}: {}", checked.err);
+    }
+    let plan = place.runbook(&["exec", "events-rotate-certs.etcdrb", "-i", "two.inv", "-C"]);
+    let told = format!("{}{}", plan.out, plan.err);
+    assert!(told.contains("ev1") && !told.contains("etcd1"), "{told}");
+}
