@@ -105,3 +105,22 @@ fn status_without_etcd_says_so() {
     assert_eq!(json["quorum"]["needed"], 2);
     assert_eq!(json["members"].as_array().unwrap().len(), 3);
 }
+
+#[test]
+fn a_quota_may_be_written_as_a_size() {
+    let place = Place::new();
+    let sized = |quota: &str| {
+        let inventory = format!("{}etcd_quota_bytes={quota}\n", crate::support::INVENTORY);
+        place.write("sized.inv", inventory.as_bytes());
+        place.runbook(&["exec", "deploy", "-i", "sized.inv", "-C", "--diff"])
+    };
+    let said = sized("4GiB");
+    let line = "ETCD_QUOTA_BACKEND_BYTES=4294967296";
+    assert!(
+        said.code == 0 && said.out.contains(line),
+        "{}{}",
+        said.out,
+        said.err
+    );
+    sized("4G").refuses(10, &["etcd_quota_bytes", "a size as `4GiB`", "it is `4G`"]);
+}

@@ -9,7 +9,7 @@ mod load;
 mod pages;
 mod quota;
 
-pub use class::{CLASSES, Class, class_of};
+pub use class::{Class, class_of};
 pub use estimate::{Estimate, Row, Span, estimate};
 pub use load::{EVENT_LIFE_S, Kind, Load, LoadError, from_census, known};
 pub use quota::{DEFAULT_QUOTA, LARGEST_QUOTA, Quota, quota_for};

@@ -42,7 +42,7 @@ pub enum Command {
     Rehearse(RehearseArgs),
     /// Show the state of a cluster
     #[command(
-        after_help = "Examples:\n  runbook status -i prod.inv\n  runbook status -i prod.inv -w json"
+        after_help = "Examples:\n  runbook status -i prod.inv\n  runbook status -i prod.inv -w json\n  runbook status -i prod.inv --format prometheus > etcd.prom"
     )]
     Status(StatusArgs),
     /// Go on with a run that was interrupted
@@ -454,6 +454,18 @@ pub enum Format {
     Json,
 }
 
+/// How `status` shows a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum StatusFormat {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+    /// For node_exporter's textfile collector: ends of certificates, alarms, quorum
+    Prometheus,
+}
+
 /// `status`.
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
@@ -465,8 +477,8 @@ pub struct StatusArgs {
     #[arg(long, value_name = "GROUP", default_value = "etcd")]
     pub group: String,
     /// Form
-    #[arg(short = 'w', long, value_enum, default_value_t = Format::Table)]
-    pub format: Format,
+    #[arg(short = 'w', long, value_enum, default_value_t = StatusFormat::Table)]
+    pub format: StatusFormat,
 }
 
 /// `resume`.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use runbook_inventory::{Inventory, InventorySpec, Overrides, StdFiles, load};
 use runbook_model::host::{Connection, HostName};
+pub use runbook_model::shell::word as quoted;
 
 use crate::args::{ConnectionArgs, InventoryArgs};
 use crate::command::warn;
@@ -42,16 +43,6 @@ pub fn again(inventory: &InventoryArgs, connection: &ConnectionArgs) -> String {
     words.extend(connection.r#become.then(|| "-b".to_owned()));
     words.extend(connection.ask_become_pass.then(|| "-K".to_owned()));
     words.iter().map(|word| format!(" {word}")).collect()
-}
-
-/// A word as a shell reads it back.
-pub fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:@%+=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 /// Shows what is doubtful about the inventory and about these of its hosts, each once.

@@ -1,6 +1,7 @@
 //! Variables read as the types that this tool needs; every refusal names the variable, its place and the mend.
 
 use runbook_model::host::HostName;
+use runbook_model::units::read_bytes;
 use serde_json::Value;
 
 use crate::fact::Fact;
@@ -91,6 +92,28 @@ impl<'a> Typed<'a> {
 
     /// A whole number within bounds.
     pub fn number(&mut self, names: &[&'a str], least: u64, most: u64) -> Option<u64> {
+        let wanted = if most == u64::MAX {
+            format!("a whole number from {least}")
+        } else {
+            format!("a whole number from {least} to {most}")
+        };
+        self.whole(names, (least, most), |s| s.parse().ok(), wanted)
+    }
+
+    /// Bytes: their number, or a size as the language writes it. As much as a signed number holds, for etcd's flags are such.
+    pub fn bytes(&mut self, names: &[&'a str]) -> Option<u64> {
+        let read = |s: &str| s.parse().ok().or_else(|| read_bytes(s));
+        let wanted = "a size as `4GiB`, or a whole number of bytes";
+        self.whole(names, (1, i64::MAX as u64), read, wanted.to_owned())
+    }
+
+    fn whole(
+        &mut self,
+        names: &[&'a str],
+        (least, most): (u64, u64),
+        read: impl Fn(&str) -> Option<u64>,
+        wanted: String,
+    ) -> Option<u64> {
         let (name, var) = self.find(names)?;
         let number = match &var.value {
             Value::Number(n) => n.as_u64(),
@@ -103,16 +126,11 @@ impl<'a> Typed<'a> {
                 );
                 return None;
             }
-            Value::String(s) => s.trim().parse().ok(),
+            Value::String(s) => read(s.trim()),
             _ => None,
         };
         let fit = number.filter(|n| (least..=most).contains(n));
         if fit.is_none() {
-            let wanted = if most == u64::MAX {
-                format!("a whole number from {least}")
-            } else {
-                format!("a whole number from {least} to {most}")
-            };
             self.want(name, wanted, var);
         }
         fit

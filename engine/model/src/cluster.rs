@@ -153,6 +153,12 @@ impl ClusterView {
             .and_then(|(_, s)| s.members.as_deref())
     }
 
+    /// Whether the members that answered are of different clusters: over them no quorum can be counted.
+    pub fn is_split(&self) -> bool {
+        let mut ids = self.serving().map(|(_, status)| status.cluster_id);
+        ids.next().is_some_and(|first| ids.any(|id| id != first))
+    }
+
     /// Voters and healthy voters; `expected` voters are assumed where no member tells the membership.
     pub fn quorum(&self, expected: usize) -> Quorum {
         let voters = self.membership().map_or(expected, |members| {

@@ -13,6 +13,7 @@ pub mod host;
 pub mod plan;
 pub mod quorum;
 pub mod saved;
+pub mod shell;
 pub mod sizing;
 pub mod units;
 pub mod view;

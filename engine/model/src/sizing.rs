@@ -49,6 +49,17 @@ pub enum Medium {
     Nvme,
 }
 
+impl Medium {
+    /// As people say it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Medium::Hdd => "HDD",
+            Medium::Ssd => "SSD",
+            Medium::Nvme => "NVMe",
+        }
+    }
+}
+
 impl SizeClass {
     /// All, smallest first.
     pub const ALL: [SizeClass; 4] = [
@@ -71,6 +82,25 @@ impl SizeClass {
     /// The size of this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|size| size.as_str() == name)
+    }
+
+    /// Nodes that it carries: fewer than this; none for the largest.
+    pub const fn nodes_below(self) -> Option<u64> {
+        match self {
+            SizeClass::Small => Some(100),
+            SizeClass::Medium => Some(500),
+            SizeClass::Large => Some(1_000),
+            SizeClass::Xlarge => None,
+        }
+    }
+
+    /// The smallest that carries so many nodes.
+    pub fn of_nodes(nodes: u64) -> Self {
+        let carries = |size: &Self| size.nodes_below().is_none_or(|below| nodes < below);
+        Self::ALL
+            .into_iter()
+            .find(carries)
+            .unwrap_or(SizeClass::Xlarge)
     }
 
     /// What each of its hosts must have.
@@ -152,8 +182,8 @@ pub fn rows(spec: &MemberSpec, facts: &HostFacts, size: SizeClass) -> Vec<Row> {
         row(
             "disk kind",
             match wanted.medium {
-                Medium::Nvme => named(Medium::Nvme).to_owned(),
-                slower => format!("{} or faster", named(slower)),
+                Medium::Nvme => Medium::Nvme.as_str().to_owned(),
+                slower => format!("{} or faster", slower.as_str()),
             },
             medium(facts.media.get(&spec.data_dir), wanted.medium),
         ),
@@ -228,7 +258,7 @@ fn medium(devices: Option<&Vec<BlockDevice>>, wanted: Medium) -> (String, Fit) {
         .iter()
         .zip(&kinds)
         .map(|(device, kind)| match kind {
-            Some(kind) => format!("{} ({})", named(*kind), device.name),
+            Some(kind) => format!("{} ({})", kind.as_str(), device.name),
             None => format!("virtual ({})", device.name),
         })
         .collect();
@@ -271,14 +301,6 @@ fn speed(link: Option<&LinkFacts>, wanted: u32) -> (String, Fit) {
             };
             (format!("{} ({interface})", gbit(*mbit)), fit)
         }
-    }
-}
-
-const fn named(medium: Medium) -> &'static str {
-    match medium {
-        Medium::Hdd => "HDD",
-        Medium::Ssd => "SSD",
-        Medium::Nvme => "NVMe",
     }
 }
 

@@ -17,6 +17,25 @@ pub fn bytes(count: u64) -> String {
     format!("{count} B")
 }
 
+/// A size as the language writes it: `4GiB`, `512MB`.
+pub fn read_bytes(text: &str) -> Option<u64> {
+    let unit = text.find(|c: char| !c.is_ascii_digit())?;
+    let (count, unit) = text.split_at(unit);
+    let scale = match unit {
+        "B" => 1,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return None,
+    };
+    count.parse::<u64>().ok()?.checked_mul(scale)
+}
+
 /// Milliseconds as a person says them: `0.4 s`, `12 s`, `3m05s`, `2h10m`.
 pub fn duration(ms: u64) -> String {
     match ms {
@@ -29,7 +48,7 @@ pub fn duration(ms: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, duration};
+    use super::{bytes, duration, read_bytes};
 
     #[test]
     fn quantities_keep_one_unit() {
@@ -41,5 +60,24 @@ mod tests {
         assert_eq!(duration(12_900), "12 s");
         assert_eq!(duration(185_000), "3m05s");
         assert_eq!(duration(7_800_000), "2h10m");
+    }
+
+    #[test]
+    fn sizes_are_read_as_the_language_writes_them() {
+        assert_eq!(read_bytes("4GiB"), Some(4_294_967_296));
+        assert_eq!(read_bytes("512MB"), Some(512_000_000));
+        for bad in [
+            "",
+            "4",
+            "GiB",
+            "4 GiB",
+            "4G",
+            "4gib",
+            "-1GiB",
+            "1.5GiB",
+            "99999999999TiB",
+        ] {
+            assert_eq!(read_bytes(bad), None, "{bad}");
+        }
     }
 }

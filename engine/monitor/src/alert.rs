@@ -31,7 +31,7 @@ pub struct Alert {
     pub name: &'static str,
     /// How soon a person is wanted.
     pub severity: Severity,
-    /// What holds while it is wanted; `@` stands for the cluster's selector.
+    /// What holds while it is wanted; `@` stands for the cluster's selector: its job, or for the series of `runbook status` its name.
     pub expr: &'static str,
     /// For how long it must hold.
     pub r#for: &'static str,
@@ -44,6 +44,11 @@ pub struct Alert {
 }
 
 impl Alert {
+    /// Whether it asks what `runbook status` saw, and not the members themselves.
+    pub fn is_of_status(&self) -> bool {
+        self.expr.contains("runbook_etcd_")
+    }
+
     /// The expression for the series that `selector`, such as `job="etcd"`, chooses.
     pub fn expression(&self, selector: &str) -> String {
         self.expr.replace('@', selector)
@@ -277,6 +282,55 @@ pub const ALERTS: &[Alert] = &[
         r#for: "10m",
         summary: "etcd runs out of file descriptors",
         description: "Cluster {{ $labels.cluster }}: member {{ $labels.member }} uses {{ $value | humanizePercentage }} of its file descriptors (LimitNOFILE of its unit).",
+        answer: Answer::Status,
+    },
+    // what `runbook status` saw
+    Alert {
+        name: "EtcdCertificateExpires",
+        severity: Severity::Critical,
+        expr: "runbook_etcd_certificate_not_after_timestamp_seconds{@, certificate!=\"ca\"} - time() < 7 * 86400",
+        r#for: "10m",
+        summary: "an etcd certificate ends within a week",
+        description: "Cluster {{ $labels.cluster }}: the {{ $labels.certificate }} certificate{{ with $labels.member }} of member {{ . }}{{ end }} ends in {{ $value | humanizeDuration }}. Once it has ended, nobody who checks it connects.",
+        answer: Answer::Exec(Runbook::RotateCerts),
+    },
+    Alert {
+        name: "EtcdCertificateExpires",
+        severity: Severity::Warning,
+        // As `rotate-certs` renews without a parameter: what fires is what it does.
+        expr: "runbook_etcd_certificate_not_after_timestamp_seconds{@, certificate!=\"ca\"} - time() < 30 * 86400",
+        r#for: "10m",
+        summary: "an etcd certificate ends within a month",
+        description: "Cluster {{ $labels.cluster }}: the {{ $labels.certificate }} certificate{{ with $labels.member }} of member {{ . }}{{ end }} ends in {{ $value | humanizeDuration }}.",
+        answer: Answer::Exec(Runbook::RotateCerts),
+    },
+    Alert {
+        name: "EtcdAuthorityExpires",
+        severity: Severity::Warning,
+        // No certificate outlives it, and replacing it takes everybody who trusts it.
+        expr: "min by (cluster) (runbook_etcd_certificate_not_after_timestamp_seconds{@, certificate=\"ca\"}) - time() < 90 * 86400",
+        r#for: "10m",
+        summary: "etcd's certificate authority ends within three months",
+        description: "Cluster {{ $labels.cluster }}: the authority that issued its certificates ends in {{ $value | humanizeDuration }}, and they with it.",
+        answer: Answer::Exec(Runbook::RotateAuthority),
+    },
+    Alert {
+        name: "EtcdAlarm",
+        severity: Severity::Critical,
+        expr: "runbook_etcd_alarm{@} == 1",
+        r#for: "0s",
+        summary: "etcd raised an alarm",
+        description: "Cluster {{ $labels.cluster }}: member {{ $labels.member }} has the alarm {{ $labels.alarm }}.",
+        answer: Answer::Alarm,
+    },
+    Alert {
+        name: "EtcdStatusOld",
+        severity: Severity::Warning,
+        // Old, gone, or of a clock that is ahead; a cluster that was never looked at raises nothing.
+        expr: "abs(time() - max by (cluster) (last_over_time(runbook_etcd_status_timestamp_seconds{@}[7d]))) > 1800",
+        r#for: "5m",
+        summary: "nobody looks at an etcd cluster's certificates and alarms",
+        description: "Cluster {{ $labels.cluster }}: what `runbook status` wrote last is {{ $value | humanizeDuration }} old. Its timer stopped or fails, or its file is not collected.",
         answer: Answer::Status,
     },
 ];

@@ -1,4 +1,5 @@
-//! How an inventory's clusters are watched: Prometheus' scrape configuration and alert rules, Grafana's dashboard.
+//! How an inventory's clusters are watched: Prometheus' scrape configuration and alert rules, Grafana's dashboard, and what
+//! `runbook status` saw as metrics.
 //!
 //! Knows: etcd's metrics of 3.4 to 3.6, Prometheus' and Grafana's file formats, which runbook answers which alert.
 //! Must not know: files, hosts, the network. Members in, texts out; the same members give the same texts.
@@ -8,6 +9,7 @@
 mod alert;
 mod answer;
 mod dashboard;
+mod exposition;
 mod file;
 mod promql;
 mod rules;
@@ -16,5 +18,6 @@ mod target;
 
 pub use alert::{ALERTS, Alert, Severity};
 pub use answer::{Answer, RUNBOOKS, Runbook};
+pub use exposition::{Series, certificate_files, exposition};
 pub use file::{DASHBOARD, File, MonitorError, Note, PROMETHEUS, RULES, Watched, is_ours, watch};
 pub use target::{Cluster, Target, TlsFiles};

@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::alert::{ALERTS, Alert};
-use crate::answer::Answer;
 use crate::promql::{literal, string};
 use crate::target::Cluster;
 
@@ -41,7 +40,7 @@ struct Annotations {
     summary: &'static str,
     description: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    runbook: Option<&'static str>,
+    runbook: Option<String>,
     runbook_command: String,
 }
 
@@ -62,7 +61,7 @@ pub(crate) fn groups(clusters: &[Cluster], inventory: &str) -> Groups {
 fn rule(alert: &Alert, cluster: &Cluster, inventory: &str) -> Rule {
     Rule {
         alert: alert.name,
-        expr: alert.expression(&format!("job={}", string(&cluster.job()))),
+        expr: alert.expression(&selector(alert, cluster)),
         r#for: alert.r#for,
         labels: Labels {
             severity: alert.severity.name(),
@@ -74,11 +73,17 @@ fn rule(alert: &Alert, cluster: &Cluster, inventory: &str) -> Rule {
         annotations: Annotations {
             summary: alert.summary,
             description: alert.description,
-            runbook: match alert.answer {
-                Answer::Status => None,
-                Answer::Exec(runbook) => Some(runbook.name()),
-            },
-            runbook_command: alert.answer.command(inventory, &cluster.group),
+            runbook: alert.answer.runbook(),
+            runbook_command: alert.answer.command(inventory, cluster),
         },
+    }
+}
+
+/// The members are a job's targets; what `runbook status` saw comes from whichever job collects its file.
+fn selector(alert: &Alert, cluster: &Cluster) -> String {
+    if alert.is_of_status() {
+        format!("cluster={}", string(&cluster.name))
+    } else {
+        format!("job={}", string(&cluster.job()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use runbook_model::host::{MemberSpec, Scheme};
+use runbook_model::host::{HostName, MemberSpec, Scheme};
 
 use crate::file::{MonitorError, Note};
 
@@ -26,6 +26,8 @@ pub struct Target {
     pub scheme: Scheme,
     /// The member's name.
     pub member: String,
+    /// Its host in the inventory: another name where `etcd_name` says so.
+    pub host: HostName,
 }
 
 /// A cluster that is watched.
@@ -35,6 +37,8 @@ pub struct Cluster {
     pub name: String,
     /// Inventory group that it was read from.
     pub group: String,
+    /// Whether others' members are in that group too.
+    pub shares_group: bool,
     /// In the inventory's order.
     pub targets: Vec<Target>,
 }
@@ -65,6 +69,7 @@ pub(crate) fn clusters(
                 None => found.push(Cluster {
                     name: spec.cluster.clone(),
                     group: group.clone(),
+                    shares_group: specs.iter().any(|other| other.cluster != spec.cluster),
                     targets: vec![target],
                 }),
             }
@@ -79,6 +84,7 @@ fn target(spec: &MemberSpec, notes: &mut Vec<Note>) -> Result<Target, MonitorErr
         address,
         scheme,
         member: spec.name.clone(),
+        host: spec.host.clone(),
     };
     let url = spec.client_url();
     let client = url.split_once("://").map_or("", |(_, address)| address);

@@ -17,8 +17,9 @@ pub(crate) const ORGANIZATION: &str = "runbook";
 
 /// Clocks of hosts differ by more than nothing: what is issued now was valid five minutes ago.
 const BACKDATE_S: i64 = 5 * 60;
-const DAY_S: i64 = 24 * 60 * 60;
-const AUTHORITY_DAYS: i64 = 3653;
+pub(crate) const DAY_S: i64 = 24 * 60 * 60;
+/// Days that an authority lives.
+pub(crate) const AUTHORITY_DAYS: i64 = 3653;
 
 /// What a leaf is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -619,6 +619,10 @@ fn the_users_own_is_not_renewed_but_refused() {
         echo extendedKeyUsage=clientAuth > client.ext
         openssl x509 -req -in client.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 20 -extfile client.ext -out client.crt",
     );
+    // openssl dates it by its own clock, which may be a second further.
+    let now = inspect(&read(&root.path().join("client.crt")))
+        .expect("inspect")
+        .not_before;
     assert!(matches!(refused(Rotation::Add), PkiError::OwnLeaf { .. }));
     let before = snapshot(root.path());
     let asked = Wanted {
@@ -626,7 +630,10 @@ fn the_users_own_is_not_renewed_but_refused() {
         ..plain
     };
     let error = ensure(&asked, now).expect_err("own");
-    assert!(matches!(error, PkiError::NotOursToRenew { own: true, .. }));
+    assert!(
+        matches!(error, PkiError::NotOursToRenew { own: true, .. }),
+        "{error}"
+    );
     assert!(
         error
             .to_string()
@@ -753,4 +760,67 @@ fn half_a_state_is_made_whole() {
         assert_eq!(key(&ca.key).pem(), expected, "{cut}");
         assert_eq!(ensure(&wanted, NOW).expect(cut), Vec::new());
     }
+}
+
+/// A disk that is full when the certificate's turn comes must not leave the new key beside the old certificate: with that pair
+/// nobody reaches the members any more.
+#[test]
+fn a_pair_is_replaced_as_a_whole_or_not_at_all() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let members = members();
+    let made = wanted(dir.path(), &members);
+    ensure(&made, NOW).expect("ensure");
+    let client = Layout::new(dir.path()).client();
+    let before = (read(&client.key), read(&client.cert));
+    // Where its new content would be written stands something else.
+    let in_the_way = dir.path().join("client.crt.new");
+    fs::create_dir(&in_the_way).expect("dir");
+    let asked = Wanted {
+        renew_s: Some(400 * 86_400),
+        ..made
+    };
+    let error = ensure(&asked, NOW).expect_err("it cannot be written");
+    assert!(matches!(error, PkiError::File { doing: "write", .. }));
+    assert!((read(&client.key), read(&client.cert)) == before);
+    assert!(!dir.path().join("client.key.new").exists());
+    fs::remove_dir(&in_the_way).expect("dir");
+    ensure(&asked, NOW).expect("ensure");
+    assert!(read(&client.key) != before.0 && read(&client.cert) != before.1);
+    assert_eq!(mode(&client.key), 0o600);
+}
+
+/// No leaf ends later than its authority: to renew it would be work for nothing, again with every run.
+#[test]
+fn what_the_authority_outlives_by_nothing_is_not_renewed_but_told() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let members = members();
+    let made = wanted(dir.path(), &members);
+    ensure(&made, NOW).expect("ensure");
+    // Ten years later, a fortnight before the authority ends.
+    let now = NOW + 3640 * DAY;
+    ensure(&made, now).expect("leaves ended long ago");
+    let layout = Layout::new(dir.path());
+    let end = |path: &Path| inspect(&read(path)).expect("pem").not_after;
+    assert_eq!(end(&layout.client().cert), end(&layout.ca().cert));
+    let within = |s| Wanted {
+        renew_s: Some(s),
+        ..made
+    };
+    let before = snapshot(dir.path());
+    let error = ensure(&within(30 * 86_400), now).expect_err("nothing to gain");
+    assert!(matches!(error, PkiError::AuthorityEnds { .. }), "{error}");
+    says(
+        &error.to_string(),
+        &format!(
+            "`{}` ends on 2037-01-15T08:00:00Z, and no certificate of it can end later",
+            layout.ca().cert.display()
+        ),
+    );
+    assert!(error.help().contains("rotate-authority.etcdrb"));
+    assert_eq!(snapshot(dir.path()), before);
+    // What is not due is no matter, and new keys can be had.
+    assert_eq!(ensure(&within(86_400), now).expect("not due"), Vec::new());
+    assert_eq!(ensure(&made, now).expect("not asked"), Vec::new());
+    let all = ensure(&within(36_500 * 86_400), now).expect("new keys");
+    assert_eq!(all.len(), 5);
 }

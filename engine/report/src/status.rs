@@ -342,7 +342,7 @@ pub fn to_json(view: &View) -> Value {
         .collect();
     json!({
         "quorum": { "voters": seen.voters, "healthy": seen.healthy, "needed": quorum(seen.voters),
-                    "holds": seen.holds(), "can_lose": seen.can_lose() },
+                    "holds": seen.holds() && !view.cluster.is_split(), "can_lose": seen.can_lose() },
         "members": members,
         "membership": view.cluster.membership(),
     })

@@ -308,6 +308,35 @@ async fn a_copy_that_nobody_removes_ends_by_itself() {
     copy.nothing_left();
 }
 
+/// Cut off while it starts: the copy is a shell then, or one of the programs that become etcd. The directory must not go from under it.
+#[tokio::test]
+async fn a_copy_that_is_about_to_be_one_is_ended_too() {
+    let copy = Copy::of("3.5.16", "before").await;
+    copy.apply(1, vec![copy.part(Rehearsal::Prepare { user: whoami() })])
+        .await;
+    let mut children: Vec<_> = ["sh", "setsid", "env"]
+        .iter()
+        .map(|name| {
+            let program = copy.lab.path(name);
+            std::fs::copy("/usr/bin/sleep", &program).unwrap();
+            let mut sleeping = Command::new(&program);
+            sleeping
+                .arg("600")
+                .current_dir(format!("{}/run", copy.dir("r1")));
+            sleeping.spawn().unwrap()
+        })
+        .collect();
+    let left = copy.processes().len();
+    let told = copy.apply(2, vec![copy.part(Rehearsal::Remove)]).await;
+    let after = copy.processes();
+    for child in &mut children {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert_eq!((left, after, told), (3, Vec::new(), vec![done(true)]));
+    copy.nothing_left();
+}
+
 #[tokio::test]
 async fn what_a_dead_rehearsal_left_is_ended_by_the_next() {
     let copy = Copy::of("3.5.16", "before").await;

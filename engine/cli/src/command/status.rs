@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use runbook_model::guard::{MEMBER_TIMEOUT_MS, member_probe};
+use runbook_model::host::{HostName, MemberSpec, Scheme};
 use runbook_model::view::Needs;
+use runbook_monitor::{certificate_files, exposition};
+use runbook_pki::layout::Layout;
 use runbook_report::status::{table, to_json};
 use runbook_run::observe;
 
 use super::{Ended, print, print_json};
-use crate::args::{Format, StatusArgs};
+use crate::args::{StatusArgs, StatusFormat};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
@@ -49,6 +52,12 @@ pub fn status(args: &StatusArgs, environment: &Environment) -> Ended {
         ..Needs::default()
     };
     needs.query.timeout_ms = MEMBER_TIMEOUT_MS;
+    if args.format == StatusFormat::Prometheus {
+        for (host, spec) in &specs {
+            let asked = needs.hosts.entry(host.clone()).or_default();
+            asked.certificates = certificate_files(spec);
+        }
+    }
     let connections = connections(&inventory, &hosts, &args.connection)?;
     worlds::run(async {
         let world = worlds::real(
@@ -60,15 +69,33 @@ pub fn status(args: &StatusArgs, environment: &Environment) -> Ended {
         )?;
         let view = observe(&world, &needs, &specs, args.connection.forks).await;
         match args.format {
-            Format::Json => print_json(&to_json(&view))?,
-            Format::Table => print(&table(&view, environment.stdout))?,
+            StatusFormat::Json => print_json(&to_json(&view))?,
+            StatusFormat::Table => print(&table(&view, environment.stdout))?,
+            StatusFormat::Prometheus => {
+                print(&exposition(&view, &clients(&specs, environment)))?;
+            }
         }
         let asked =
             view.cluster.serving().next().is_some() || view.hosts.values().any(Result::is_ok);
-        Ok(match (view.cluster.quorum(hosts.len()).holds(), asked) {
+        let holds = view.cluster.quorum(hosts.len()).holds() && !view.cluster.is_split();
+        Ok(match (holds, asked) {
             (true, _) => exit::OK,
             (false, true) => exit::REFUSED,
             (false, false) => exit::UNREACHABLE,
         })
     })
+}
+
+/// The certificates that members are called with, by cluster, as far as they can be read.
+fn clients(
+    specs: &BTreeMap<HostName, MemberSpec>,
+    environment: &Environment,
+) -> BTreeMap<String, String> {
+    let secure = specs.values().filter(|spec| spec.scheme == Scheme::Https);
+    let of = |spec: &MemberSpec| {
+        let own = || Layout::new(&spec.control_pki_dir).client().cert;
+        let path = environment.access.cert.clone().unwrap_or_else(own);
+        Some((spec.cluster.clone(), std::fs::read_to_string(path).ok()?))
+    };
+    secure.filter_map(of).collect()
 }

@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
             bin_dir: self.path("etcd_bin_dir", Use::Read),
             user: service.user,
             install: self.install(place),
-            quota_bytes: self.typed.number(&["etcd_quota_bytes"], 1, i64::MAX as u64),
+            quota_bytes: self.typed.bytes(&["etcd_quota_bytes"]),
             extra: self.extra(),
             control_pki_dir,
         }

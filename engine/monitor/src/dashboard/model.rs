@@ -110,7 +110,7 @@ pub(super) struct Target {
     pub(super) datasource: Datasource,
     pub(super) editor_mode: &'static str,
     pub(super) range: bool,
-    pub(super) expr: &'static str,
+    pub(super) expr: String,
     pub(super) legend_format: &'static str,
 }
 

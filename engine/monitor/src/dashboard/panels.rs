@@ -7,8 +7,11 @@ use super::model::{
 };
 
 const WIDTH: u32 = 24;
+/// Labels of the members that are chosen.
+const CHOSEN: &str = "cluster=\"$cluster\", member=~\"$member\"";
 
-/// What a panel shows; its queries with their legends.
+/// What a panel shows; its queries with their legends. In a query `@` stands for the members that are chosen, `[@]` for the time that a
+/// rate is taken over.
 struct Shown {
     title: &'static str,
     description: &'static str,
@@ -128,24 +131,18 @@ const ROWS: &[(&str, &[Shown])] = &[
             lines(
                 "Leader",
                 "none",
-                &[(
-                    "etcd_server_is_leader{cluster=\"$cluster\", member=~\"$member\"}",
-                    "{{member}}",
-                )],
+                &[("etcd_server_is_leader{@}", "{{member}}")],
             ),
             lines(
                 "Has a leader",
                 "none",
-                &[(
-                    "etcd_server_has_leader{cluster=\"$cluster\", member=~\"$member\"}",
-                    "{{member}}",
-                )],
+                &[("etcd_server_has_leader{@}", "{{member}}")],
             ),
             lines(
                 "Versions",
                 "none",
                 &[(
-                    "count by (server_version) (etcd_server_version{cluster=\"$cluster\", member=~\"$member\"})",
+                    "count by (server_version) (etcd_server_version{@})",
                     "{{server_version}}",
                 )],
             ),
@@ -159,12 +156,9 @@ const ROWS: &[(&str, &[Shown])] = &[
                     "Database size",
                     "bytes",
                     &[
+                        ("etcd_mvcc_db_total_size_in_bytes{@}", "{{member}} file"),
                         (
-                            "etcd_mvcc_db_total_size_in_bytes{cluster=\"$cluster\", member=~\"$member\"}",
-                            "{{member}} file",
-                        ),
-                        (
-                            "etcd_mvcc_db_total_size_in_use_in_bytes{cluster=\"$cluster\", member=~\"$member\"}",
+                            "etcd_mvcc_db_total_size_in_use_in_bytes{@}",
                             "{{member}} in use",
                         ),
                         (
@@ -179,12 +173,9 @@ const ROWS: &[(&str, &[Shown])] = &[
                 "Keys and revisions",
                 "short",
                 &[
+                    ("etcd_debugging_mvcc_keys_total{@}", "{{member}} keys"),
                     (
-                        "etcd_debugging_mvcc_keys_total{cluster=\"$cluster\", member=~\"$member\"}",
-                        "{{member}} keys",
-                    ),
-                    (
-                        "etcd_debugging_mvcc_current_revision{cluster=\"$cluster\", member=~\"$member\"} - etcd_debugging_mvcc_compact_revision{cluster=\"$cluster\", member=~\"$member\"}",
+                        "etcd_debugging_mvcc_current_revision{@} - etcd_debugging_mvcc_compact_revision{@}",
                         "{{member}} revisions kept",
                     ),
                 ],
@@ -193,15 +184,38 @@ const ROWS: &[(&str, &[Shown])] = &[
                 "Puts and deletes",
                 "ops",
                 &[
-                    (
-                        "rate(etcd_mvcc_put_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval])",
-                        "{{member}} puts",
-                    ),
-                    (
-                        "rate(etcd_mvcc_delete_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval])",
-                        "{{member}} deletes",
-                    ),
+                    ("rate(etcd_mvcc_put_total{@}[@])", "{{member}} puts"),
+                    ("rate(etcd_mvcc_delete_total{@}[@])", "{{member}} deletes"),
                 ],
+            ),
+        ],
+    ),
+    (
+        "What runbook status saw",
+        &[
+            told(
+                lines(
+                    "Certificates end in",
+                    "s",
+                    &[(
+                        "clamp_min(runbook_etcd_certificate_not_after_timestamp_seconds{cluster=\"$cluster\"} - time(), 0)",
+                        "{{member}} {{certificate}}",
+                    )],
+                ),
+                "0: it has ended. From the timer that runs `runbook status --format prometheus`; empty where there is none.",
+            ),
+            lines(
+                "Alarms of members",
+                "none",
+                &[("runbook_etcd_alarm{@}", "{{member}} {{alarm}}")],
+            ),
+            lines(
+                "Age of the look",
+                "s",
+                &[(
+                    "time() - max(runbook_etcd_status_timestamp_seconds{cluster=\"$cluster\"})",
+                    "",
+                )],
             ),
         ],
     ),
@@ -213,7 +227,7 @@ const ROWS: &[(&str, &[Shown])] = &[
                     "WAL fsync latency, P99",
                     "s",
                     &[(
-                        "histogram_quantile(0.99, rate(etcd_disk_wal_fsync_duration_seconds_bucket{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval]))",
+                        "histogram_quantile(0.99, rate(etcd_disk_wal_fsync_duration_seconds_bucket{@}[@]))",
                         "{{member}}",
                     )],
                 ),
@@ -224,7 +238,7 @@ const ROWS: &[(&str, &[Shown])] = &[
                     "Database commit latency, P99",
                     "s",
                     &[(
-                        "histogram_quantile(0.99, rate(etcd_disk_backend_commit_duration_seconds_bucket{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval]))",
+                        "histogram_quantile(0.99, rate(etcd_disk_backend_commit_duration_seconds_bucket{@}[@]))",
                         "{{member}}",
                     )],
                 ),
@@ -233,10 +247,7 @@ const ROWS: &[(&str, &[Shown])] = &[
             lines(
                 "Slow applies",
                 "ops",
-                &[(
-                    "rate(etcd_server_slow_apply_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval])",
-                    "{{member}}",
-                )],
+                &[("rate(etcd_server_slow_apply_total{@}[@])", "{{member}}")],
             ),
         ],
     ),
@@ -247,7 +258,7 @@ const ROWS: &[(&str, &[Shown])] = &[
                 "Peer round trip, P99",
                 "s",
                 &[(
-                    "histogram_quantile(0.99, rate(etcd_network_peer_round_trip_time_seconds_bucket{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval]))",
+                    "histogram_quantile(0.99, rate(etcd_network_peer_round_trip_time_seconds_bucket{@}[@]))",
                     "{{member}} to {{To}}",
                 )],
             ),
@@ -256,15 +267,15 @@ const ROWS: &[(&str, &[Shown])] = &[
                 "ops",
                 &[
                     (
-                        "rate(etcd_server_proposals_committed_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval])",
+                        "rate(etcd_server_proposals_committed_total{@}[@])",
                         "{{member}} committed",
                     ),
                     (
-                        "rate(etcd_server_proposals_applied_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval])",
+                        "rate(etcd_server_proposals_applied_total{@}[@])",
                         "{{member}} applied",
                     ),
                     (
-                        "rate(etcd_server_proposals_failed_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval])",
+                        "rate(etcd_server_proposals_failed_total{@}[@])",
                         "{{member}} failed",
                     ),
                 ],
@@ -272,21 +283,18 @@ const ROWS: &[(&str, &[Shown])] = &[
             lines(
                 "Proposals pending",
                 "short",
-                &[(
-                    "etcd_server_proposals_pending{cluster=\"$cluster\", member=~\"$member\"}",
-                    "{{member}}",
-                )],
+                &[("etcd_server_proposals_pending{@}", "{{member}}")],
             ),
             lines(
                 "Peer traffic",
                 "Bps",
                 &[
                     (
-                        "sum by (member) (rate(etcd_network_peer_sent_bytes_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval]))",
+                        "sum by (member) (rate(etcd_network_peer_sent_bytes_total{@}[@]))",
                         "{{member}} sent",
                     ),
                     (
-                        "sum by (member) (rate(etcd_network_peer_received_bytes_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval]))",
+                        "sum by (member) (rate(etcd_network_peer_received_bytes_total{@}[@]))",
                         "{{member}} received",
                     ),
                 ],
@@ -300,7 +308,7 @@ const ROWS: &[(&str, &[Shown])] = &[
                 "Requests",
                 "reqps",
                 &[(
-                    "sum by (grpc_method) (rate(grpc_server_handled_total{cluster=\"$cluster\", member=~\"$member\", grpc_type=\"unary\"}[$__rate_interval])) > 0",
+                    "sum by (grpc_method) (rate(grpc_server_handled_total{@, grpc_type=\"unary\"}[@])) > 0",
                     "{{grpc_method}}",
                 )],
             ),
@@ -308,7 +316,7 @@ const ROWS: &[(&str, &[Shown])] = &[
                 "Failed requests",
                 "reqps",
                 &[(
-                    "sum by (grpc_method, grpc_code) (rate(grpc_server_handled_total{cluster=\"$cluster\", member=~\"$member\", grpc_type=\"unary\", grpc_code!=\"OK\"}[$__rate_interval])) > 0",
+                    "sum by (grpc_method, grpc_code) (rate(grpc_server_handled_total{@, grpc_type=\"unary\", grpc_code!=\"OK\"}[@])) > 0",
                     "{{grpc_method}} {{grpc_code}}",
                 )],
             ),
@@ -316,36 +324,30 @@ const ROWS: &[(&str, &[Shown])] = &[
                 "Watch streams",
                 "short",
                 &[(
-                    "sum by (member) (grpc_server_started_total{cluster=\"$cluster\", member=~\"$member\", grpc_service=\"etcdserverpb.Watch\"}) - sum by (member) (grpc_server_handled_total{cluster=\"$cluster\", member=~\"$member\", grpc_service=\"etcdserverpb.Watch\"})",
+                    "sum by (member) (grpc_server_started_total{@, grpc_service=\"etcdserverpb.Watch\"}) - sum by (member) (grpc_server_handled_total{@, grpc_service=\"etcdserverpb.Watch\"})",
                     "{{member}}",
                 )],
             ),
             lines(
                 "Memory",
                 "bytes",
-                &[(
-                    "process_resident_memory_bytes{cluster=\"$cluster\", member=~\"$member\"}",
-                    "{{member}}",
-                )],
+                &[("process_resident_memory_bytes{@}", "{{member}}")],
             ),
             lines(
                 "CPU",
                 "none",
-                &[(
-                    "rate(process_cpu_seconds_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval])",
-                    "{{member}}",
-                )],
+                &[("rate(process_cpu_seconds_total{@}[@])", "{{member}}")],
             ),
             lines(
                 "Client traffic",
                 "Bps",
                 &[
                     (
-                        "rate(etcd_network_client_grpc_sent_bytes_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval])",
+                        "rate(etcd_network_client_grpc_sent_bytes_total{@}[@])",
                         "{{member}} sent",
                     ),
                     (
-                        "rate(etcd_network_client_grpc_received_bytes_total{cluster=\"$cluster\", member=~\"$member\"}[$__rate_interval])",
+                        "rate(etcd_network_client_grpc_received_bytes_total{@}[@])",
                         "{{member}} received",
                     ),
                 ],
@@ -415,7 +417,9 @@ fn panel(before: usize, shown: &Shown, grid_pos: GridPos) -> Panel {
         datasource: Datasource::CHOSEN,
         editor_mode: "code",
         range: true,
-        expr,
+        expr: expr
+            .replace("[@]", "[$__rate_interval]")
+            .replace('@', CHOSEN),
         legend_format: legend,
     };
     Panel {

@@ -1,6 +1,6 @@
 //! Targets, texts, and values that are only values.
 
-use runbook_model::host::Scheme;
+use runbook_model::host::{HostName, Scheme};
 use runbook_monitor::{DASHBOARD, MonitorError, Note, PROMETHEUS, RULES, TlsFiles, is_ours, watch};
 use serde_json::{Value, json};
 
@@ -51,6 +51,16 @@ fn several_clusters_are_told_apart() {
     let rules = value(&text(&all, RULES));
     let status = &rules["groups"][1]["rules"][1]["annotations"]["runbook_command"];
     assert_eq!(status, "runbook status -i prod.inv --group events");
+    let certificates = command(&rules["groups"][1], "EtcdCertificateExpires");
+    assert_eq!(
+        certificates,
+        "runbook view rotate-certs.etcdrb | sed 's/group(etcd)/group(events)/' >events-rotate-certs.etcdrb && runbook exec events-rotate-certs.etcdrb -i prod.inv -C"
+    );
+    let certificates = command(&rules["groups"][0], "EtcdCertificateExpires");
+    assert_eq!(
+        certificates,
+        "runbook exec rotate-certs.etcdrb -i prod.inv -C"
+    );
     // One name for two members is no label.
     all.groups = vec![
         ("a".into(), vec![spec("h1", "x", "h1")]),
@@ -58,6 +68,72 @@ fn several_clusters_are_told_apart() {
     ];
     all.groups[1].1[0].name = "h1".into();
     assert!(matches!(watch(&all), Err(MonitorError::SameMember { .. })));
+}
+
+fn command<'a>(group: &'a Value, alert: &str) -> &'a str {
+    let rules = group["rules"].as_array().unwrap();
+    let rule = rules.iter().find(|r| r["alert"] == alert).unwrap();
+    rule["annotations"]["runbook_command"].as_str().unwrap()
+}
+
+/// Two clusters in one group: what is typed for one must not reach the other.
+#[test]
+fn of_a_shared_group_the_hosts_are_named() {
+    let mut specs = three();
+    specs[2].cluster = "other".to_owned();
+    let rules = value(&text(&watched(specs), RULES));
+    let no_leader = |at: usize| command(&rules["groups"][at], "EtcdNoLeader");
+    assert_eq!(no_leader(0), "runbook status -i prod.inv -l etcd1,etcd2");
+    assert_eq!(no_leader(1), "runbook status -i prod.inv -l etcd3");
+    let full = command(&rules["groups"][1], "EtcdNoSpace");
+    assert_eq!(
+        full,
+        "runbook exec recover-nospace.etcdrb -i prod.inv -l etcd3 -e to=full.db -C"
+    );
+}
+
+/// `failed` is a host; a member may have a name of its own.
+#[test]
+fn a_member_is_replaced_by_its_hosts_name() {
+    let mut specs = three();
+    specs[0].name = "m\"1".to_owned();
+    specs[1].host = HostName::new("db '2' {{");
+    let dir = tempfile::tempdir().unwrap();
+    write(&watched(specs), dir.path());
+    let fires = |member: &str, host: &str| {
+        let labels = json!({
+            "severity": "warning", "job": "etcd", "cluster": "etcd", "member": member, "instance": "x",
+        });
+        let exp = json!({
+            "summary": "an etcd member does not answer",
+            "description": format!("Cluster etcd: member {member} (x) does not answer. The cluster can lose fewer members than it should."),
+            "runbook": "replace.etcdrb",
+            "runbook_command": format!("runbook exec replace.etcdrb -i prod.inv -e failed={host} -e by={host} -C"),
+        });
+        json!({
+            "interval": "1m",
+            "input_series": [{
+                "series": format!("up{{job=\"etcd\",cluster=\"etcd\",member={member:?},instance=\"x\"}}"),
+                "values": "0x10",
+            }],
+            "alert_rule_test": [{
+                "eval_time": "5m",
+                "alertname": "EtcdMemberDown",
+                "exp_alerts": [{ "exp_labels": labels, "exp_annotations": exp }],
+            }],
+        })
+    };
+    let test = json!({
+        "rule_files": [RULES],
+        "evaluation_interval": "1m",
+        "tests": [
+            fires("m\"1", "etcd1"),
+            fires("etcd2", "'db '\\''2'\\'' {{'"),
+            fires("etcd3", "etcd3"),
+        ],
+    });
+    std::fs::write(dir.path().join("test.yml"), test.to_string()).unwrap();
+    promtool(dir.path(), &["test", "rules", "test.yml"]);
 }
 
 #[test]

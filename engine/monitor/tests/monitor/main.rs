@@ -7,6 +7,7 @@
 )]
 
 mod dashboard;
+mod exposition;
 mod files;
 mod real;
 mod rules;

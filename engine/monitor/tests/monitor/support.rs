@@ -1,7 +1,8 @@
 //! Members of a cluster, and Prometheus' own tool.
 
+use std::io::Write as _;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use runbook_model::host::{HostName, Install, MemberSpec, Scheme, ServiceManager};
 use runbook_monitor::{File, TlsFiles, Watched, watch};
@@ -82,6 +83,28 @@ pub fn promtool(dir: &Path, arguments: &[&str]) -> String {
     let said = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
     assert!(out.status.success(), "promtool {arguments:?}: {said}");
     said
+}
+
+/// Prometheus' own reader takes this text of metrics, and its linter has nothing to say.
+#[track_caller]
+pub fn promtool_reads(text: &str) {
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool is there: `tests/setup/install.sh test` brings it");
+    let mut stdin = promtool.stdin.take().unwrap();
+    stdin.write_all(text.as_bytes()).unwrap();
+    drop(stdin);
+    let out = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
+    assert!(
+        out.status.success() && said.is_empty(),
+        "{said}
+{text}"
+    );
 }
 
 /// The names of metrics in an expression.

@@ -48,6 +48,14 @@ pub enum PkiError {
         /// Seconds since the epoch.
         not_after: i64,
     },
+    /// Leaves end with the authority, and it ends soon.
+    #[error("`{}` ends on {}, and no certificate of it can end later", path.display(), Day(*not_after))]
+    AuthorityEnds {
+        /// The CA's certificate.
+        path: PathBuf,
+        /// Seconds since the epoch.
+        not_after: i64,
+    },
     /// There is no authority.
     #[error("there is no authority in `{}` to replace", path.display())]
     NoAuthorityYet {
@@ -145,6 +153,9 @@ impl PkiError {
             }
             PkiError::NotOursToRenew { .. } => {
                 "put its successor there, certificate and key: it is installed from there as any other"
+            }
+            PkiError::AuthorityEnds { .. } => {
+                "`runbook exec rotate-authority.etcdrb` replaces it, and every certificate with it"
             }
             PkiError::NoAuthorityYet { .. } => "`runbook exec deploy.etcdrb` makes one",
             PkiError::OwnAuthority { .. } | PkiError::OwnLeaf { .. } => {

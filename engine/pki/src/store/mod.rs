@@ -60,8 +60,7 @@ pub fn ensure(wanted: &Wanted<'_>, now: i64) -> Result<Vec<Change>, PkiError> {
             None => {
                 let made = Authority::create(wanted.cluster, key.key, now)
                     .map_err(|fault| PkiError::of(&finding.pair.cert, fault))?;
-                files::write_key(&finding.pair.key, &key.pem, key.fresh)?;
-                files::write(&finding.pair.cert, made.pem(), 0o644)?;
+                files::write_pair(&finding.pair, key.to_write.as_ref(), made.pem())?;
                 authority = Some(made);
             }
             Some(leaf) => {
@@ -79,8 +78,8 @@ pub fn ensure(wanted: &Wanted<'_>, now: i64) -> Result<Vec<Change>, PkiError> {
 
 struct KeyToUse {
     key: Key,
-    pem: secrecy::SecretString,
-    fresh: bool,
+    /// A key that stood there already is left as it is.
+    to_write: Option<secrecy::SecretString>,
 }
 
 /// A key that stands without its certificate is one that a run made before it was cut off, or the user's: it is used, not replaced.
@@ -89,14 +88,14 @@ fn key_of(finding: &Finding) -> Result<KeyToUse, PkiError> {
         What::Create => files::read(&finding.pair.key)?,
         _ => None,
     };
-    let fresh = standing.is_none();
-    let key = match standing {
-        Some(pem) => Key::from_pem(&pem),
+    let key = match &standing {
+        Some(pem) => Key::from_pem(pem),
         None => Key::generate(),
     };
     let key = key.map_err(|fault| PkiError::of(&finding.pair.key, fault))?;
-    let pem = secrecy::SecretString::from(key.pem());
-    Ok(KeyToUse { key, pem, fresh })
+    let fresh = standing.is_none();
+    let to_write = fresh.then(|| secrecy::SecretString::from(key.pem()));
+    Ok(KeyToUse { key, to_write })
 }
 
 fn issue(
@@ -110,7 +109,5 @@ fn issue(
     let pem = authority.issue(leaf, &key.key, days, now).map_err(at)?;
     // An authority of the user's may carry a name or constraints that forbid this leaf: find out before anything is written.
     survey::check_leaf(authority.trust(), &pem, leaf, now).map_err(at)?;
-    // The key first: a run cut off in between leaves a pair that the next one recognises and mends.
-    files::write_key(&pair.key, &key.pem, key.fresh)?;
-    files::write(&pair.cert, &pem, 0o644)
+    files::write_pair(pair, key.to_write.as_ref(), &pem)
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::authority::{Authority, Leaf, ORGANIZATION, Use};
+use crate::authority::{AUTHORITY_DAYS, Authority, DAY_S, Leaf, ORGANIZATION, Use};
 use crate::fault::Fault;
 use crate::inspect::{CertificateInfo, inspect, names};
 use crate::key::Key;
@@ -228,6 +228,10 @@ impl Judge<'_> {
     ) -> Result<What, PkiError> {
         let not_after = info.not_after;
         match (replaceable, self.wanted.renew_s) {
+            (true, Some(_)) if self.gains_nothing(info) => Err(PkiError::AuthorityEnds {
+                path: Layout::new(self.wanted.dir).ca().cert,
+                not_after,
+            }),
             (true, _) => Ok(What::Renew { not_after }),
             (false, None) => Ok(keep(info)),
             (false, Some(_)) => Err(PkiError::NotOursToRenew {
@@ -236,6 +240,15 @@ impl Judge<'_> {
                 not_after,
             }),
         }
+    }
+
+    /// Whether a leaf that is to be renewed ends with its authority already. Where all are to be renewed, whenever they end, it is for
+    /// new keys.
+    fn gains_nothing(&self, info: &CertificateInfo) -> bool {
+        let within = self.wanted.renew_s.and_then(|s| i64::try_from(s).ok());
+        let all = within.is_none_or(|s| s >= AUTHORITY_DAYS * DAY_S);
+        let issuer = self.issuer.and_then(|trust| trust.authorities().first());
+        !all && issuer.is_some_and(|ca| info.not_after >= ca.not_after)
     }
 }
 

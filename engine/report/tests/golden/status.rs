@@ -98,6 +98,14 @@ fn one_down() {
     assert_snapshot!("one_down_json", format!("{:#}", to_json(&view)));
 }
 
+/// Three that answer and have a leader each are no quorum where they are not of one cluster.
+#[test]
+fn split() {
+    let view = view(|n, s| s.cluster_id = n as u64);
+    assert!(shown(&view).contains("members belong to DIFFERENT clusters: 0, 1, 2;"));
+    assert_eq!(to_json(&view)["quorum"]["holds"], false);
+}
+
 #[test]
 fn no_quorum() {
     let mut view = view(|_, s| {

@@ -6,7 +6,8 @@ copy_processes() {
   PIDS=
   for comm in /proc/[0-9]*/comm; do
     read -r name <"$comm" 2>/dev/null || continue
-    case $name in etcd | timeout | nice | ionice | setpriv) ;; *) continue ;; esac
+    # etcd, and what becomes etcd at its start.
+    case $name in etcd | sh | dash | bash | busybox | setsid | timeout | nice | ionice | setpriv | env) ;; *) continue ;; esac
     pid=${comm#/proc/}
     pid=${pid%/comm}
     case $(readlink -- "/proc/$pid/cwd" 2>/dev/null) in "$1/run" | "$1/run (deleted)") PIDS="$PIDS $pid" ;; esac
