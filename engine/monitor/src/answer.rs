@@ -45,7 +45,7 @@ impl Runbook {
     /// Parameters that it needs, as an alert's template fills them; a word in capitals is the operator's to fill in.
     const fn parameters(self) -> &'static str {
         match self {
-            Runbook::Replace => " -e failed={{ $labels.member }} -e by={{ $labels.member }}",
+            Runbook::Replace => " -e member={{ $labels.member }}",
             Runbook::RecoverMajority => " -e to=survivor.db",
             Runbook::Maintain => " -e to=backup.db",
             Runbook::RecoverNospace => " -e to=full.db",

@@ -239,7 +239,7 @@ fn braces_in_a_path_are_no_template() {
                         "summary": "an etcd member does not answer",
                         "description": "Cluster etcd: member etcd1 (192.0.2.11:2379) does not answer. The cluster can lose fewer members than it should.",
                         "runbook": "replace.etcdrb",
-                        "runbook_command": "runbook exec replace.etcdrb -i 'a{{ .Value }}{{{b.inv' -e failed=etcd1 -e by=etcd1 -C",
+                        "runbook_command": "runbook exec replace.etcdrb -i 'a{{ .Value }}{{{b.inv' -e member=etcd1 -C",
                     },
                 }],
             }],
