@@ -49,7 +49,6 @@ fn is_obligation(code: Code) -> bool {
             | C::MembershipAtOnce
             | C::RemovedLeftRunning
             | C::PausesVoters
-            | C::LeaderPaused
             | C::CompactUnsaved
             | C::DisarmFirst
             | C::AuthorityUntrusted

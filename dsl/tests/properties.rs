@@ -183,7 +183,7 @@ proptest! {
 
     #[test]
     fn no_damage_to_a_runbook_panics(
-        which in 0usize..5,
+        which in 0usize..6,
         cut in any::<prop::sample::Index>(),
         length in 0usize..40,
         put in "\\PC{0,6}",
@@ -194,6 +194,7 @@ proptest! {
             include_str!("../../playbooks/restore.etcdrb"),
             include_str!("../../playbooks/rolling-restart.etcdrb"),
             include_str!("../../playbooks/lib/members.etcdrb"),
+            include_str!("../../playbooks/lib/membership.etcdrb"),
         ];
         let text = texts[which];
         let at: Vec<usize> = text.char_indices().map(|(i, _)| i).collect();

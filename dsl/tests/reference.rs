@@ -97,7 +97,7 @@ fn examples_of_import_and_procedure_are_valid() {
 /// A runbook in which the examples' names are declared.
 fn around(lines: &str) -> String {
     format!(
-        "runbook example {{\n  about \"x\"\n  edition 1\n  param snapshot: path\n  param sha256: sha256?\n  param bump: int\n  param to: path\n  param leaving: list(host)\n  param to_version: version\n  target members = group(etcd)\n  target dead = gone(members)   expect any\n  let snap = snapshot.inspect(snapshot)\n{lines}\n}}\n"
+        "runbook example {{\n  about \"x\"\n  edition 1\n  param snapshot: path\n  param sha256: sha256?\n  param bump: int\n  param to: path\n  param leaving: list(host)\n  param version: version\n  param joining: list(host)\n  param chosen: host\n  target members = group(etcd)\n  target dead = gone(members)   expect any\n  let snap = snapshot.inspect(snapshot)\n{lines}\n}}\n"
     )
 }
 

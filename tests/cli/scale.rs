@@ -144,6 +144,10 @@ fn three_become_five_and_three_again() {
     let members = Members::new(5, 3);
     members.etcdctl(&["put", "key", "kept"]);
     let up = ["exec", "scale-up", "-i", "5.inv", "--yes"];
+    // One of two that are no members yet: nothing is asked of the other.
+    members.succeeds(&[&up[..], &["-e", "new=etcd5"]].concat());
+    assert_eq!(members.voters(), ["etcd1", "etcd2", "etcd3", "etcd5"]);
+    assert!(!members.place.path().join("e4").exists());
     members.succeeds(&up);
     let all = ["etcd1", "etcd2", "etcd3", "etcd4", "etcd5"];
     assert_eq!(members.voters(), all);
@@ -172,7 +176,7 @@ fn three_become_five_and_three_again() {
         "-i",
         "5.inv",
         "-e",
-        "leaving=etcd4,etcd5",
+        "member=etcd4,etcd5",
         "--yes",
     ];
     members.succeeds(&down);
@@ -203,7 +207,7 @@ fn three_become_five_and_three_again() {
 fn what_may_not_be_is_refused_before_anything_changes() {
     let members = Members::new(6, 3);
     let down = |leaving: &str, said: &[&str], code| {
-        let leaving = format!("leaving={leaving}");
+        let leaving = format!("member={leaving}");
         let words = ["exec", "scale-down", "-i", "3.inv", "-e", &leaving, "--yes"];
         members.refuses(code, &words, said);
     };
@@ -217,6 +221,20 @@ fn what_may_not_be_is_refused_before_anything_changes() {
     };
     up("4.inv", &["data-dir-empty(newcomers)", "on `etcd4` holds"]);
     fs::remove_dir_all(members.place.path().join("e4/data")).unwrap();
+
+    // What is named is to join, and is of the group.
+    let named = |host: &str, said: &[&str], code| {
+        let new = format!("new={host}");
+        members.refuses(
+            code,
+            &["exec", "scale-up", "-i", "4.inv", "-e", &new, "--yes"],
+            said,
+        );
+    };
+    let listed = "the cluster has `etcd2` as a member already";
+    named("etcd2", &[listed, "`-e new=HOST`; or none"], 3);
+    named("etcd9", &["the inventory has no host `etcd9`"], 10);
+    named("", &["is not a list of hosts of the group `etcd`"], 10);
 
     // The inventory lags behind the cluster.
     let foreign = "the cluster has a member `etcd3` that the inventory does not know";
@@ -234,7 +252,7 @@ fn what_may_not_be_is_refused_before_anything_changes() {
 fn a_cluster_that_is_not_well_is_mended_before_it_grows() {
     let members = Members::new(6, 3);
     let down = |leaving: &str, said: &[&str], code| {
-        let leaving = format!("leaving={leaving}");
+        let leaving = format!("member={leaving}");
         let words = ["exec", "scale-down", "-i", "3.inv", "-e", &leaving, "--yes"];
         members.refuses(code, &words, said);
     };
@@ -250,7 +268,7 @@ fn a_cluster_that_is_not_well_is_mended_before_it_grows() {
         &[
             learner,
             "`runbook resume` or `runbook rollback`",
-            "-e leaving=HOST",
+            "-e member=NAME",
         ],
     );
     up("5.inv", &[learner]);
@@ -260,7 +278,7 @@ fn a_cluster_that_is_not_well_is_mended_before_it_grows() {
         "-i",
         "4.inv",
         "-e",
-        "leaving=etcd4",
+        "member=etcd4",
         "--yes",
     ]);
     assert_eq!(members.voters(), ["etcd1", "etcd2", "etcd3"]);
@@ -292,7 +310,7 @@ fn a_cluster_that_is_not_well_is_mended_before_it_grows() {
         "-i",
         "3.inv",
         "-e",
-        "leaving=etcd3",
+        "member=etcd3",
         "--yes",
     ]);
     assert_eq!(members.voters(), ["etcd1", "etcd2"]);

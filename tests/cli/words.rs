@@ -27,7 +27,11 @@ fn shipped_runbooks_are_good_and_formatted() {
     let files = std::fs::read_dir(folder).unwrap();
     let names = files.map(|f| f.unwrap().file_name().into_string().unwrap());
     let runbooks = names.filter(|n| n.ends_with(".etcdrb"));
-    for name in std::iter::once("lib/members.etcdrb".to_owned()).chain(runbooks) {
+    for name in ["lib/members.etcdrb", "lib/membership.etcdrb"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(runbooks)
+    {
         let name = name.as_str();
         let text = place.runbook(&["view", name]);
         assert_eq!(text.code, 0);

@@ -122,6 +122,17 @@ def implied(key, promised, before, after):
     return key == (host, "reload", "systemd") and any(h == host and k == "boot" for h, k, _ in promised)
 
 
+def receipt(plan, host, action):
+    """What a restore leaves beside its data dir; of a snapshot that the run itself took it says what its manifest says."""
+    origin = dict(action["origin"])
+    if not origin["snapshot_sha256"]:
+        sent = (p["action"] for h, p in actions(plan) if h == host and p["action"]["action"] == "upload")
+        source = next(a["source"] for a in sent if a["dest"] == action["snapshot"])
+        manifest = json.loads(pathlib.Path(source + ".json").read_text())
+        origin |= {"snapshot_sha256": manifest["sha256"], "revision": manifest["revision"] + (action["bump"] or 0)}
+    return origin
+
+
 def contents(lab, tally, plan, before, after):
     """Files hold what the plan shows; each diff leads from what stood there to what it says."""
     texts = {(h, p): text for h in lab.hosts for p, text in before[h].texts.items()}
@@ -142,14 +153,14 @@ def contents(lab, tally, plan, before, after):
             here = pathlib.Path(action["source"])
             last[host, action["dest"]] = (action["sha256"] or hashlib.sha256(here.read_bytes()).hexdigest(), action["access"])
         elif action["action"] == "restore-data-dir":
-            last[host, action["data_dir"] + ".runbook.json"] = (None, action["origin"])
+            last[host, action["data_dir"] + ".runbook.json"] = (None, receipt(plan, host, action))
         elif action["action"] == "remove-upload":
             last.pop((host, action["path"]), None)
             tally.say(f"{action['path']} is gone from {host}", action["path"] not in after[host].files)
     for (host, path), (sha256, access) in last.items():
         text, entry = after[host].texts.get(path), after[host].files.get(path)
         if sha256 is None:
-            tally.say(f"{path} on {host} is the receipt in the plan", text and json.loads(text) == access, text)
+            tally.say(f"{path} on {host} is the receipt that the plan and its snapshot make", text and json.loads(text) == access, text)
             continue
         tally.say(f"{path} on {host} holds what the plan says", text is not None and hashlib.sha256(text).hexdigest() == sha256, entry)
         wanted = (f"{access['mode']:o}", access["owner"] or "root")

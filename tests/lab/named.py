@@ -68,6 +68,11 @@ CHANGES = {
 }
 
 
+def handed_over(change, said):
+    """A member that leads is rewritten only after another leads."""
+    return {("cluster", "leader", f"not {change['member']}")} if said.endswith("another leads first") else set()
+
+
 # An action's row: the changes that it names where the plan says `changes`. A new verb's actions need one each.
 NAMES = {
     "user": lambda a, _: {("user", a["name"])},
@@ -82,7 +87,7 @@ NAMES = {
     "archive-data-dir": lambda a, _: {("aside", a["aside"])},
     # Its receipt is in the action, `origin`.
     "restore-data-dir": lambda a, _: {("dir", a["data_dir"]), ("file", a["data_dir"] + ".runbook.json")},
-    "change-cluster": lambda a, _: CHANGES[a["change"]["change"]](a["change"]),
+    "change-cluster": lambda a, said: CHANGES[a["change"]["change"]](a["change"]) | handed_over(a["change"], said),
     "save-snapshot": lambda a, _: {("control", "file", a["dest"]), ("control", "file", a["dest"] + ".json")},
 }
 # What takes away again what this run made.

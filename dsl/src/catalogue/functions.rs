@@ -20,6 +20,8 @@ pub enum Function {
     Gone,
     /// `best(TARGET)`
     Best,
+    /// `furthest(TARGET)`
+    Furthest,
     /// `listed(TARGET)`
     Listed,
     /// `unlisted(TARGET)`
@@ -125,6 +127,13 @@ pub static FUNCTIONS: &[FunctionRow] = &[
         false,
         "one member: serving, furthest ahead, not the leader where another will do",
         "step \"Save the snapshot\" on best(members) { ... }",
+    ),
+    of_target(
+        Function::Furthest,
+        "furthest",
+        false,
+        "one member: serving, with the latest revision, whether it leads or not",
+        "target survivor = furthest(members)",
     ),
     of_target(
         Function::Listed,

@@ -52,6 +52,10 @@ pub enum GuardName {
     MembershipSettled,
     /// `removal-safe(members, leaving)`
     RemovalSafe,
+    /// `all-unlisted(joining)`
+    AllUnlisted,
+    /// `furthest-ahead(members, chosen)`
+    FurthestAhead,
     /// `inventory-matches(members)`
     InventoryMatches,
     /// `chosen(bool)`
@@ -121,6 +125,12 @@ const CERTIFICATES: &[Argument] = &[MEMBERS_ARG, at("within", DURATION, "how lon
 const REMOVAL: &[Argument] = &[
     MEMBERS_ARG,
     at("leaving", ArgumentType::Target, "those to be removed"),
+];
+
+const JOINING: &[Argument] = &[at("joining", ArgumentType::Target, "those to be added")];
+const AHEAD: &[Argument] = &[
+    MEMBERS_ARG,
+    at("chosen", ArgumentType::Target, "the one whose data is kept"),
 ];
 
 const TO_VERSION: &[Argument] = &[MEMBERS_ARG, at("version", VERSION, "a version, as 3.5.16")];
@@ -270,7 +280,7 @@ pub static GUARDS: &[GuardRow] = &[
         GuardName::RestoredFrom,
         "restored-from",
         MEMBERS_SNAPSHOT,
-        "every data dir was restored from this snapshot, and the cluster runs with the predicted id",
+        "every data dir was restored from this snapshot, or its member joined the cluster that was, and that cluster runs with the predicted id",
         "done when restored-from(members, snapshot)",
     ),
     row(
@@ -323,6 +333,20 @@ pub static GUARDS: &[GuardRow] = &[
         "require removal-safe(members, leaving)",
     ),
     row(
+        GuardName::AllUnlisted,
+        "all-unlisted",
+        JOINING,
+        "the cluster lists none of these hosts' members: all of them are still to join",
+        "require all-unlisted(joining)",
+    ),
+    row(
+        GuardName::FurthestAhead,
+        "furthest-ahead",
+        AHEAD,
+        "of the members that answer none has a later revision than the one chosen, so that no write is lost with the others",
+        "require furthest-ahead(members, chosen)",
+    ),
+    row(
         GuardName::InventoryMatches,
         "inventory-matches",
         MEMBERS,
@@ -355,7 +379,7 @@ pub static GUARDS: &[GuardRow] = &[
         "version-runs",
         TO_VERSION,
         "every member runs this version of etcd",
-        "ensure version-runs(members, to_version) within 1m",
+        "ensure version-runs(members, version) within 1m",
     ),
     row(
         GuardName::SameVersion,
@@ -369,7 +393,7 @@ pub static GUARDS: &[GuardRow] = &[
         "upgradable",
         TO_VERSION,
         "the members may be brought from what they run to this version: one minor at a time, none that is known to be bad",
-        "require upgradable(members, to_version)",
+        "require upgradable(members, version)",
     ),
     row(
         GuardName::Writable,

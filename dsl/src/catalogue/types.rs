@@ -21,6 +21,8 @@ pub enum Type {
     Url,
     /// A host of the inventory.
     Host,
+    /// A host of this group of the inventory.
+    HostOf(String),
     /// `3.5.16`.
     Version,
     /// 64 hex digits.
@@ -89,8 +91,8 @@ pub static TYPES: &[TypeRow] = &[
     },
     TypeRow {
         name: "host",
-        doc: "a host of the inventory, by name",
-        example: "param member: host",
+        doc: "a host of the inventory, by name; in parentheses the group that it has to be in",
+        example: "param member: host(etcd)",
     },
     TypeRow {
         name: "version",
@@ -110,7 +112,7 @@ pub static TYPES: &[TypeRow] = &[
     TypeRow {
         name: "list",
         doc: "several values of one type, separated by commas on the command line",
-        example: "param new: list(host)",
+        example: "param new: list(host(etcd))?",
     },
     TypeRow {
         name: "secret",
@@ -130,6 +132,7 @@ impl fmt::Display for Type {
             Type::Path => f.write_str("path"),
             Type::Url => f.write_str("url"),
             Type::Host => f.write_str("host"),
+            Type::HostOf(group) => write!(f, "host({group})"),
             Type::Version => f.write_str("version"),
             Type::Sha256 => f.write_str("sha256"),
             Type::Enum(words) => write!(f, "enum({})", words.join(", ")),

@@ -449,9 +449,9 @@ pub static VERBS: &[VerbRow] = &[
             BYTES,
             "left out where less would be freed",
         ))],
-        effects: &[Effect::PausesMember],
+        effects: &[Effect::MovesLeader, Effect::PausesMember],
         undo: Some("nothing to undo: the keys are the same"),
-        doc: "the host's member rewrites its file without what is free in it, and answers nothing meanwhile",
+        doc: "the host's member rewrites its file without what is free in it, and answers nothing meanwhile; one that leads hands leadership over first, and keeps it where nothing is rewritten",
         example: "defragment above 64MiB",
     },
     VerbRow {

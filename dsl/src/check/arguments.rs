@@ -275,6 +275,7 @@ impl Checker<'_> {
             }
             Expr::Binary(Op::Except, ..) => true,
             Expr::Binary(Op::Union, l, r) => self.may_be_empty(l) && self.may_be_empty(r),
+            Expr::Binary(Op::Or, l, r) => self.may_be_empty(l) || self.may_be_empty(r),
             _ => false,
         }
     }

@@ -1,6 +1,6 @@
 //! What a runbook owes to members whose certificate authority it replaces: at every moment each trusts what the others show.
 
-use super::hosts::{covers, demanded};
+use super::hosts::{covers, demanded, named};
 use super::obligations::{is_member_service, is_word};
 use super::told::Told;
 use crate::catalogue::{GuardName, Verb};
@@ -12,9 +12,10 @@ use crate::span::Span;
 
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
+    let targets = named(runbook);
     let mut walk = Walk {
         told: Told::new(problems),
-        targets: &runbook.targets,
+        targets: &targets,
         irreversible: false,
         passed: Vec::new(),
         dropped: None,

@@ -24,7 +24,11 @@ impl Checker<'_> {
             "string" => Type::Text,
             "path" => Type::Path,
             "url" => Type::Url,
-            "host" => Type::Host,
+            "host" => match arguments.as_slice() {
+                [group] if plain_name(&group.value) => Type::HostOf(group.value.name.value.clone()),
+                [] => Type::Host,
+                _ => return self.unknown_type(written, "name one group: `host(etcd)`"),
+            },
             "version" => Type::Version,
             "sha256" => Type::Sha256,
             "secret" => Type::Secret,
@@ -57,10 +61,10 @@ impl Checker<'_> {
                 return self.unknown_type(written, &help);
             }
         };
-        if !arguments.is_empty() && !matches!(ty, Type::Enum(_) | Type::List(_)) {
+        if !arguments.is_empty() && !matches!(ty, Type::Enum(_) | Type::List(_) | Type::HostOf(_)) {
             return self.unknown_type(
                 written,
-                "only `enum` and `list` take something in parentheses",
+                "only `enum`, `host` and `list` take something in parentheses",
             );
         }
         Some(if written.value.optional {
@@ -103,7 +107,7 @@ impl Checker<'_> {
             | (Type::Bytes, Expr::Bytes(_))
             | (Type::Duration, Expr::Duration(_)) => true,
             (Type::Enum(words), Expr::Name(word)) => words.contains(word),
-            (Type::Text | Type::Path | Type::Host, _) => text.is_some(),
+            (Type::Text | Type::Path | Type::Host | Type::HostOf(_), _) => text.is_some(),
             (Type::Url, _) => {
                 text.is_some_and(|t| t.starts_with("http://") || t.starts_with("https://"))
             }
@@ -187,6 +191,11 @@ impl Checker<'_> {
         );
         None
     }
+}
+
+/// A name and nothing else where a type could stand.
+fn plain_name(written: &TypeRef) -> bool {
+    written.arguments.is_empty() && !written.optional
 }
 
 fn textual_default(ty: &Type) -> bool {

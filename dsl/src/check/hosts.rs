@@ -1,8 +1,40 @@
 //! Which hosts an expression names, as far as the text alone decides it.
 
-use crate::catalogue::GuardName;
-use crate::checked::{GuardUse, Step, Target};
+use crate::catalogue::{Function, GuardName, Type};
+use crate::checked::{CheckedRunbook, GuardUse, Parameter, Step, Target};
 use crate::expr::{Expr, Op};
+use crate::span::Node;
+
+/// Every name that stands for hosts: targets, and parameters as what they are chosen from.
+pub(super) fn named(runbook: &CheckedRunbook) -> Vec<Target> {
+    let chosen = runbook.parameters.iter().filter_map(of_parameter);
+    chosen.chain(runbook.targets.iter().cloned()).collect()
+}
+
+/// A parameter of `host(GROUP)` is a host of that group, and one at most.
+fn of_parameter(parameter: &Parameter) -> Option<Target> {
+    let ty = match &parameter.ty {
+        Type::Optional(inner) => inner.as_ref(),
+        other => other,
+    };
+    let (group, counts) = match ty {
+        Type::HostOf(group) => (group, vec![1]),
+        Type::List(of) => match of.as_ref() {
+            Type::HostOf(group) => (group, Vec::new()),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let span = parameter.name.span;
+    let word = Node::new(Expr::Name(group.clone()), span);
+    let function = Node::new(Function::Group.as_str().to_owned(), span);
+    Some(Target {
+        name: parameter.name.clone(),
+        hosts: Node::new(Expr::Call(function, vec![word]), span),
+        counts,
+        may_be_empty: false,
+    })
+}
 
 /// Whether `all` is known to hold every host of `some`: the same hosts, or those that `some` is chosen from.
 pub(super) fn covers(targets: &[Target], all: &Expr, some: &Expr) -> bool {
@@ -14,12 +46,20 @@ pub(super) fn covers(targets: &[Target], all: &Expr, some: &Expr) -> bool {
     {
         return true;
     }
+    // A name holds what it was declared as.
+    if let (Expr::Name(name), Expr::Call(..)) = (all, some)
+        && declared(targets, name).is_some_and(|of| covers(targets, of, some))
+    {
+        return true;
+    }
     match some {
         // Targets are declared above their use, so names lead to an end.
         Expr::Name(name) => declared(targets, name).is_some_and(|of| covers(targets, all, of)),
+        // A group's name may be spelled like a target; it is not one.
+        Expr::Call(name, _) if name.value == "group" => false,
         Expr::Call(_, arguments) => arguments.iter().any(|a| covers(targets, all, &a.value)),
         Expr::Binary(Op::Except, from, _) => covers(targets, all, &from.value),
-        Expr::Binary(Op::Union, a, b) => {
+        Expr::Binary(Op::Union | Op::Or, a, b) => {
             covers(targets, all, &a.value) && covers(targets, all, &b.value)
         }
         _ => false,
@@ -55,11 +95,17 @@ pub(super) fn requires(targets: &[Target], step: &Step, guard: GuardName) -> boo
 /// Whether the hosts are one at most, whatever the inventory says.
 pub(super) fn one_at_most(targets: &[Target], hosts: &Expr) -> bool {
     match hosts {
-        Expr::Call(name, _) => matches!(name.value.as_str(), "first" | "leader" | "best"),
+        Expr::Call(name, _) => matches!(
+            name.value.as_str(),
+            "first" | "leader" | "best" | "furthest"
+        ),
         Expr::Name(name) => targets.iter().any(|t| {
             t.name.value == *name && (t.counts == [1] || one_at_most(targets, &t.hosts.value))
         }),
         Expr::Binary(Op::Except, from, _) => one_at_most(targets, &from.value),
+        Expr::Binary(Op::Or, a, b) => {
+            one_at_most(targets, &a.value) && one_at_most(targets, &b.value)
+        }
         _ => false,
     }
 }
@@ -70,7 +116,9 @@ pub(super) fn gone(targets: &[Target], hosts: &Expr) -> bool {
         Expr::Call(name, _) => name.value == "gone",
         Expr::Name(name) => declared(targets, name).is_some_and(|of| gone(targets, of)),
         Expr::Binary(Op::Except, from, _) => gone(targets, &from.value),
-        Expr::Binary(Op::Union, a, b) => gone(targets, &a.value) && gone(targets, &b.value),
+        Expr::Binary(Op::Union | Op::Or, a, b) => {
+            gone(targets, &a.value) && gone(targets, &b.value)
+        }
         _ => false,
     }
 }

@@ -128,7 +128,10 @@ impl Checker<'_> {
         may_be_empty: bool,
     ) {
         let name_text = name.value.as_str();
-        if RESERVED.contains(&name_text) || OPERATORS.contains(&name_text) {
+        // `-e member=NAME` is what operators type.
+        let parameter = kind == Kind::Param && name_text == "member";
+        let reserved = RESERVED.contains(&name_text) && !parameter;
+        if reserved || OPERATORS.contains(&name_text) {
             self.problem(
                 Diagnostic::new(
                     Code::ShadowedName,
@@ -188,6 +191,10 @@ impl Checker<'_> {
     fn target(&mut self, target: &ast::Target) -> Option<Target> {
         let ty = self.type_of(&target.hosts, Place::Once);
         let good = match &ty {
+            Some(Type::Optional(ty)) if hosts(ty) => {
+                self.maybe_unset(&target.hosts);
+                false
+            }
             Some(ty) if !hosts(ty) => {
                 self.problem(
                     Diagnostic::new(
@@ -228,7 +235,7 @@ impl Checker<'_> {
         let ty = self.type_of(value, Place::Once);
         if let Some(ty) = &ty
             && hosts(ty)
-            && *ty != Type::Host
+            && !matches!(ty, Type::Host | Type::HostOf(_))
         {
             self.problem(
                 Diagnostic::new(

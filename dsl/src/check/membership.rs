@@ -1,6 +1,6 @@
 //! What a runbook owes to a cluster whose members it changes, pauses, or whose history it drops.
 
-use super::hosts::{all_that_answer, covers, demanded, gone, one_at_most, requires};
+use super::hosts::{all_that_answer, covers, demanded, gone, named, one_at_most, requires};
 use super::obligations::{is_member_service, is_word};
 use super::told::Told;
 use crate::catalogue::{Effect, GuardName, Verb};
@@ -12,9 +12,10 @@ use crate::span::Span;
 
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
+    let targets = named(runbook);
     let mut walk = Walk {
         told: Told::new(problems),
-        targets: &runbook.targets,
+        targets: &targets,
         on_failure: runbook.on_failure,
         in_outage: false,
         irreversible: false,
@@ -264,17 +265,6 @@ impl<'a> Walk<'a> {
                 "members are defragmented, and nothing keeps quorum",
                 "a member answers nothing meanwhile",
                 format!("go host by host with `rolling 1`, and add `require quorum-safe({on})` to the step"),
-            );
-        }
-        let before = step.calls.iter().take_while(|c| c.span != call.span);
-        if !before.clone().any(|c| c.verb == Verb::MoveLeader) && !self.in_outage {
-            self.told.owes(
-                Code::LeaderPaused,
-                call,
-                "the leader may be defragmented",
-                "all writes wait meanwhile",
-                "put `move-leader` before it in the same step, and `leader last` into its head"
-                    .to_owned(),
             );
         }
         self.defragmented.push(&step.on.value);

@@ -1,7 +1,7 @@
 //! What a runbook owes to the cluster: judged on the checked runbook alone, before any host is known.
 
 use super::calls::{is_etcd, may_be_etcd};
-use super::hosts::{covers, requires};
+use super::hosts::{covers, named, requires};
 use super::told::Told;
 use crate::catalogue::{GuardName, Verb};
 use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Strategy, Target};
@@ -12,9 +12,10 @@ use crate::span::Span;
 
 /// Adds what is owed and not given.
 pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
+    let targets = named(runbook);
     let mut walk = Walk {
         told: Told::new(problems),
-        targets: &runbook.targets,
+        targets: &targets,
         on_failure: runbook.on_failure,
         verified: Vec::new(),
         fits: false,

@@ -106,7 +106,14 @@ impl Checker<'_> {
         (at, private, environment_file): (Span, bool, bool),
     ) {
         let (name, field) = path.split_once('.').unwrap_or((path, ""));
-        if let Some((kind, ty)) = self.scope.get(name).map(|s| (s.kind, s.ty.clone())) {
+        // A parameter of that name does not hide the host's member from templates.
+        let own = fields(name).is_empty();
+        if let Some((kind, ty)) = self
+            .scope
+            .get(name)
+            .filter(|_| own)
+            .map(|s| (s.kind, s.ty.clone()))
+        {
             let secret = match ty {
                 Some(Type::Optional(inner) | Type::List(inner)) => *inner == Type::Secret,
                 Some(ty) => ty == Type::Secret,

@@ -217,7 +217,9 @@ impl Checker<'_> {
             (Type::Snapshot, "sha256") => Some(Type::Sha256),
             _ => None,
         };
-        if found.is_none() {
+        if found.is_none() && of.value == Expr::Name("member".to_owned()) {
+            self.hidden_field(field);
+        } else if found.is_none() {
             self.unknown_field(&described(&ty), field, known);
         }
         found
@@ -252,6 +254,19 @@ impl Checker<'_> {
                 None
             }
         }
+    }
+
+    /// A field of the host's member, where `member` is the runbook's own parameter.
+    fn hidden_field(&mut self, field: &Node<String>) {
+        self.problem(
+            Diagnostic::new(
+                Code::UnknownField,
+                format!("`member` is a parameter here, and has no field `{}`", field.value),
+                field.span,
+            )
+            .label("no such field")
+            .help("put the step into a procedure: there `member` is the host's member; or call the parameter otherwise"),
+        );
     }
 
     fn unknown_field(&mut self, of: &str, field: &Node<String>, known: &[&str]) {
@@ -315,6 +330,9 @@ impl Checker<'_> {
         let l = self.type_of(left, place);
         let r = self.type_of(right, place);
         let (l, r) = (l?, r?);
+        if let (Op::Or, Type::Optional(inner)) = (op, &l) {
+            return self.otherwise((inner.as_ref(), left), (&r, right));
+        }
         for (ty, side) in [(&l, left), (&r, right)] {
             if matches!(ty, Type::Optional(_)) {
                 self.maybe_unset(side);
@@ -346,6 +364,39 @@ impl Checker<'_> {
         result
     }
 
+    /// `with or member`: the value of an optional parameter, and another where it has none.
+    fn otherwise(
+        &mut self,
+        (given, left): (&Type, &Node<Expr>),
+        (other, right): (&Type, &Node<Expr>),
+    ) -> Option<Type> {
+        let (other, may_be_unset) = match other {
+            Type::Optional(inner) => (inner.as_ref(), true),
+            other => (other, false),
+        };
+        for (ty, side) in [(given, left), (other, right)] {
+            if *ty == Type::Secret {
+                self.secret(side.span, "an expression");
+                return None;
+            }
+        }
+        let ty = if given == other {
+            given.clone()
+        } else if hosts(given) && hosts(other) {
+            Type::Target
+        } else if textual(given) && textual(other) {
+            Type::Text
+        } else {
+            self.wrong(right.span, &given.to_string(), other);
+            return None;
+        };
+        Some(if may_be_unset {
+            Type::Optional(Box::new(ty))
+        } else {
+            ty
+        })
+    }
+
     pub(super) fn wrong(&mut self, span: Span, wanted: &str, found: &Type) {
         let help = match (wanted, found) {
             ("bytes", Type::Int) => Some("a size has a unit: `64MiB`"),
@@ -367,7 +418,7 @@ impl Checker<'_> {
         self.problem(
             Diagnostic::new(Code::MaybeUnset, "this may have no value", expr.span)
                 .label("its type ends in `?`")
-                .help("give the parameter a default, or drop the `?` from its type"),
+                .help("say what counts where it has none, as `with or member`; give the parameter a default; or drop the `?` from its type"),
         );
     }
 
@@ -430,6 +481,7 @@ pub(super) fn textual(ty: &Type) -> bool {
             | Type::Path
             | Type::Url
             | Type::Host
+            | Type::HostOf(_)
             | Type::Version
             | Type::Sha256
             | Type::Enum(_)
@@ -439,8 +491,8 @@ pub(super) fn textual(ty: &Type) -> bool {
 /// Types whose values are hosts.
 pub(super) fn hosts(ty: &Type) -> bool {
     match ty {
-        Type::Target | Type::Host => true,
-        Type::List(of) => **of == Type::Host,
+        Type::Target | Type::Host | Type::HostOf(_) => true,
+        Type::List(of) => matches!(**of, Type::Host | Type::HostOf(_)),
         _ => false,
     }
 }

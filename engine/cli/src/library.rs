@@ -41,7 +41,7 @@ pub const RUNBOOKS: &[Shipped] = shipped![
 ];
 
 /// Files of procedures that runbooks import, by path.
-pub const LIBRARY: &[Shipped] = shipped!["lib/members.etcdrb"];
+pub const LIBRARY: &[Shipped] = shipped!["lib/members.etcdrb", "lib/membership.etcdrb"];
 
 /// Templates that shipped runbooks and verbs use, by name.
 pub const TEMPLATES: &[Shipped] = &[

@@ -812,6 +812,72 @@ fn restored_from() {
     );
 }
 
+/// Who joined the cluster that was made of the snapshot has its data.
+#[test]
+fn restored_from_and_joined_since() {
+    let guard = Guard::RestoredFrom {
+        members: all(3),
+        path: "s.db".into(),
+    };
+    let joined = |n| {
+        three(|v| (2..=n).for_each(|n| facts(v, n).data_dirs.get_mut(DATA).unwrap().origin = None))
+    };
+    expect(
+        &guard,
+        &joined(3),
+        "holds",
+        "1 of 3 members restored from this snapshot by run r1, 2 joined since",
+    );
+    let mut other = joined(2);
+    status(&mut other, 2).cluster_id = 0xbad;
+    expect(&guard, &other, "violated", "not restored by runbook");
+    let mut none = joined(3);
+    facts(&mut none, 1).data_dirs.get_mut(DATA).unwrap().origin = None;
+    expect(&guard, &none, "violated", "not restored by runbook");
+    let mut former = joined(3);
+    status(&mut former, 1).cluster_id = 0xbad;
+    expect(&guard, &former, "violated", "`etcd1` serves cluster bad");
+    let mut lost = joined(3);
+    cut(&mut lost, 3);
+    expect(&guard, &lost, "unknown", "unreachable");
+}
+
+#[test]
+fn furthest_ahead() {
+    let guard = |n| Guard::FurthestAhead {
+        members: all(3),
+        chosen: vec![host(n)],
+    };
+    let behind = three(|v| {
+        status(v, 1).revision = 90;
+        status(v, 2).revision = 100;
+        status(v, 3).revision = 99;
+    });
+    expect(
+        &guard(2),
+        &behind,
+        "holds",
+        "`etcd2` is at revision 100, and none that answers is later",
+    );
+    expect(
+        &guard(1),
+        &behind,
+        "violated",
+        "`etcd1` is at revision 90, `etcd2` at revision 100: the 10 revisions after it would be lost",
+    );
+    expect(
+        &guard(3),
+        &behind,
+        "violated",
+        "the revision after it would be lost",
+    );
+    let mut alone = behind;
+    stop(&mut alone, 2);
+    expect(&guard(3), &alone, "holds", "`etcd3` is at revision 99");
+    expect(&guard(2), &alone, "violated", "`etcd2` is down");
+    expect(&guard(2), &three(|v| cut(v, 2)), "unknown", "silent");
+}
+
 #[test]
 fn tools_present() {
     let guard = Guard::ToolsPresent {

@@ -12,7 +12,7 @@ use runbook_model::host::{HostName, MemberSpec};
 use runbook_model::view::View;
 
 const CLUSTER: u64 = 0xc1;
-const HALF_WAY: &str = "`runbook resume` or `runbook rollback` of the run that added it; or take it out: `scale-down.etcdrb` with `-e leaving=HOST`";
+const HALF_WAY: &str = "`runbook resume` or `runbook rollback` of the run that added it; or take it out: `scale-down.etcdrb` with `-e member=NAME`";
 const FOREIGN: &str = "add its host to the inventory's group; `scale-down.etcdrb` then removes it, if it is not wanted";
 
 fn host(n: usize) -> HostName {
@@ -102,6 +102,11 @@ fn removal(view: &View, leaving: &[usize]) -> Verdict {
     evaluate(&Guard::RemovalSafe { members, leaving }, view)
 }
 
+fn unlisted(view: &View, joining: &[usize]) -> Verdict {
+    let joining = hosts(joining.iter().copied());
+    evaluate(&Guard::AllUnlisted { joining }, view)
+}
+
 fn matches(view: &View) -> Verdict {
     let members = view.specs.keys().cloned().collect();
     evaluate(&Guard::InventoryMatches { members }, view)
@@ -182,7 +187,7 @@ fn a_sick_member_is_not_settled() {
     violated(
         settled(&view, &[]),
         "`etcd3` is down: no answer",
-        "start it again; or take it out first: `scale-down.etcdrb` with `-e leaving=HOST`",
+        "start it again; or take it out first: `scale-down.etcdrb` with `-e member=NAME`",
     );
     silence(&mut view, 3, SilentCause::Timeout);
     unknown(settled(&view, &[]), "`etcd3` is silent: no answer");
@@ -360,4 +365,27 @@ proptest! {
         let verdict = removal(&view, &leaving);
         prop_assert_eq!(verdict.holds(), expected, "{:?}", verdict);
     }
+}
+
+#[test]
+fn only_those_that_are_no_members_may_join() {
+    let mut view = world(3);
+    view.specs.insert(host(4), spec(4));
+    holds(unlisted(&view, &[4]), "the cluster lists none of them");
+    holds(unlisted(&view, &[]), "the cluster lists none of them");
+    violated(
+        unlisted(&view, &[1, 4, 2]),
+        "the cluster has `etcd1`, `etcd2` as members already",
+        "name hosts that are no members yet",
+    );
+    let mut half = world(3);
+    listing(&mut half, |list| list[2].is_learner = true);
+    violated(
+        unlisted(&half, &[3]),
+        "the cluster has `etcd3` as a member already",
+        HALF_WAY,
+    );
+    let mut silent = world(3);
+    (1..=3).for_each(|n| silence(&mut silent, n, SilentCause::Timeout));
+    unknown(unlisted(&silent, &[3]), "no member tells the membership");
 }

@@ -52,10 +52,7 @@ impl Runbook {
     /// Parameters that it needs, as an alert's template fills them; a word in capitals is the operator's to fill in.
     fn parameters(self, cluster: &Cluster) -> String {
         match self {
-            Runbook::Replace => {
-                let host = host(cluster);
-                format!(" -e failed={host} -e by={host}")
-            }
+            Runbook::Replace => format!(" -e member={}", host(cluster)),
             Runbook::RecoverMajority => " -e to=survivor.db".to_owned(),
             Runbook::Maintain => " -e to=backup.db".to_owned(),
             Runbook::RecoverNospace => " -e to=full.db".to_owned(),

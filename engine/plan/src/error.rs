@@ -74,6 +74,18 @@ pub enum Fault {
         /// Nearest.
         meant: Option<String>,
     },
+    /// A host of the inventory where one of a group is wanted.
+    #[error("`{parameter}` is `{name}`, which is not in the group `{group}`")]
+    NotInGroup {
+        /// Parameter.
+        parameter: String,
+        /// As given.
+        name: String,
+        /// The group.
+        group: String,
+        /// Its hosts.
+        known: String,
+    },
     /// What the inventory says of a host is not fit: its own error, at its own place.
     #[error("{0}")]
     Inventory(Box<runbook_inventory::Problem>),
@@ -216,6 +228,7 @@ impl Fault {
             Fault::Disagree { .. } => "runbook::plan::groups-disagree",
             Fault::UnknownGroup { .. } => "runbook::plan::unknown-group",
             Fault::UnknownHost { .. } => "runbook::plan::unknown-host",
+            Fault::NotInGroup { .. } => "runbook::plan::not-in-group",
             Fault::Inventory(_) => "runbook::plan::inventory",
             Fault::Pattern { .. } => "runbook::plan::pattern",
             Fault::EmptyTarget { .. } => "runbook::plan::empty-target",
@@ -249,6 +262,14 @@ impl Fault {
             | Fault::UnknownGroup { meant, known, .. }
             | Fault::UnknownOverride { meant, known, .. } => nearest(meant, known),
             Fault::UnknownHost { meant, .. } => format!("did you mean `{}`?", meant.as_ref()?),
+            Fault::NotInGroup {
+                parameter,
+                group,
+                known,
+                ..
+            } => format!(
+                "write `-e {parameter}=NAME` of one of {known}; or put the host into the inventory's group `{group}`"
+            ),
             Fault::MissingParameter { doc, example, .. } if doc.is_empty() => {
                 format!("give it: {example}")
             }

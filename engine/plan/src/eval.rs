@@ -111,9 +111,8 @@ fn text(scope: &Scope<'_>, parts: &[TextPart]) -> Outcome<Value> {
 }
 
 fn field(scope: &Scope<'_>, base: &Node<Expr>, name: &str) -> Outcome<Value> {
-    if let Expr::Name(owner) = &base.value
-        && !scope.values.contains_key(owner)
-    {
+    // Whatever parameters are called: the checker lets none of their own have fields by these names.
+    if let Expr::Name(owner) = &base.value {
         match owner.as_str() {
             "run" if name == "id" => return Ok(Value::Text(scope.run.to_owned())),
             "member" => return member_field(scope, name),
@@ -172,7 +171,11 @@ fn call(scope: &Scope<'_>, name: &str, arguments: &[Node<Expr>]) -> Outcome<Valu
     let Some(first) = arguments.first() else {
         return Err(fault(format!("`{name}` wants an argument")));
     };
-    let value = eval(scope, first)?;
+    let value = match &first.value {
+        // A group's name may be spelled like a target; it is not one.
+        Expr::Name(word) if name == "group" => Value::Text(word.clone()),
+        _ => eval(scope, first)?,
+    };
     match (name, value) {
         ("snapshot.inspect", Value::Text(path)) => Ok(Value::Snapshot(path)),
         ("snapshot.inspect", unknown @ Value::Unknown(_)) => Ok(unknown),
@@ -230,7 +233,11 @@ fn binary(scope: &Scope<'_>, op: Op, left: &Node<Expr>, right: &Node<Expr>) -> O
     if matches!(op, Op::Union | Op::Except) {
         return set(scope, op, left, right);
     }
-    let (a, b) = (eval(scope, left)?, eval(scope, right)?);
+    let a = eval(scope, left)?;
+    if op == Op::Or && !matches!(a, Value::Bool(_)) {
+        return otherwise(scope, a, right);
+    }
+    let b = eval(scope, right)?;
     match (a, b) {
         (unknown @ Value::Unknown(_), _) | (_, unknown @ Value::Unknown(_)) => Ok(unknown),
         (Value::Secret(name), _) | (_, Value::Secret(name)) => Err(Fault::SecretShown {
@@ -242,6 +249,14 @@ fn binary(scope: &Scope<'_>, op: Op, left: &Node<Expr>, right: &Node<Expr>) -> O
         (Value::Bool(a), Value::Bool(b)) if op == Op::Or => Ok(Value::Bool(a || b)),
         (a, b) if matches!(op, Op::Eq | Op::Ne) => Ok(Value::Bool((a == b) == (op == Op::Eq))),
         (a, b) => arithmetic(op, &a, &b),
+    }
+}
+
+/// The value of an optional parameter, and another where it has none.
+fn otherwise(scope: &Scope<'_>, given: Value, other: &Node<Expr>) -> Outcome<Value> {
+    match given {
+        Value::Unset => eval(scope, other),
+        given => Ok(given),
     }
 }
 

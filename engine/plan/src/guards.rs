@@ -246,6 +246,13 @@ impl Arguments<'_> {
                 members,
                 leaving: self.hosts("leaving")?,
             },
+            GuardName::AllUnlisted => Guard::AllUnlisted {
+                joining: self.hosts("joining")?,
+            },
+            GuardName::FurthestAhead => Guard::FurthestAhead {
+                members,
+                chosen: self.hosts("chosen")?,
+            },
             GuardName::InventoryMatches => Guard::InventoryMatches { members },
             GuardName::Writable => Guard::Writable { members },
             GuardName::CertsValid

@@ -5,6 +5,7 @@ use runbook_model::host::{HostName, MemberSpec};
 use serde_json::Value as Json;
 
 use crate::error::{Fault, Outcome, Problem, nearest};
+use crate::targets::names;
 use crate::value::Value;
 
 /// The hosts of a group; an unknown group is an error that names the nearest.
@@ -39,6 +40,44 @@ pub(crate) fn named(inventory: &Inventory, name: &str) -> Outcome<HostName> {
     Err(Fault::UnknownHost {
         name: name.to_owned(),
         meant: nearest(name, inventory.hosts().iter().map(HostName::as_str)),
+    }
+    .into())
+}
+
+/// Whether a name is that of a host of a group; `parameter`: what was to be one.
+pub(crate) fn named_in(
+    inventory: &Inventory,
+    parameter: &str,
+    (group, name): (&str, &str),
+) -> Outcome<()> {
+    // A group that is not there is told of where its hosts are wanted.
+    let Some(of_group) = inventory.hosts_of(group) else {
+        return Ok(());
+    };
+    let host = HostName::new(name);
+    if of_group.contains(&host) {
+        return Ok(());
+    }
+    if inventory.has_host(&host) {
+        return Err(Fault::NotInGroup {
+            parameter: parameter.to_owned(),
+            name: name.to_owned(),
+            group: group.to_owned(),
+            known: names(&of_group),
+        }
+        .into());
+    }
+    let named_so = |host: &&HostName| {
+        let own = inventory.var(host, "etcd_name");
+        own.is_some_and(|var| var.value.as_str() == Some(name))
+    };
+    let meant = match of_group.iter().find(named_so) {
+        Some(host) => Some(host.to_string()),
+        None => nearest(name, of_group.iter().map(HostName::as_str)),
+    };
+    Err(Fault::UnknownHost {
+        name: name.to_owned(),
+        meant,
     }
     .into())
 }

@@ -163,7 +163,7 @@ fn typed(
 ) -> Outcome<Value> {
     let name = &parameter.name.value;
     let value = read(name, raw, &parameter.ty).ok_or_else(|| bad(parameter, raw, from))?;
-    check_hosts(request, &parameter.ty, &value)?;
+    check_hosts(request, parameter, &parameter.ty, &value)?;
     Ok(rooted(request, &parameter.ty, value, dir))
 }
 
@@ -211,14 +211,22 @@ fn is_secret(ty: &Type) -> bool {
     }
 }
 
-/// A host parameter must name a host.
-fn check_hosts(request: &Request<'_>, ty: &Type, value: &Value) -> Outcome<()> {
+/// A host parameter must name a host, of its group where it has one.
+fn check_hosts(
+    request: &Request<'_>,
+    parameter: &Parameter,
+    ty: &Type,
+    value: &Value,
+) -> Outcome<()> {
     match (ty, value) {
         (Type::Host, Value::Text(name)) => hosts::named(request.inventory, name).map(|_| ()),
+        (Type::HostOf(group), Value::Text(name)) => {
+            hosts::named_in(request.inventory, &parameter.name.value, (group, name))
+        }
         (Type::List(of), Value::List(items)) => items
             .iter()
-            .try_for_each(|item| check_hosts(request, of, item)),
-        (Type::Optional(of), value) => check_hosts(request, of, value),
+            .try_for_each(|item| check_hosts(request, parameter, of, item)),
+        (Type::Optional(of), value) => check_hosts(request, parameter, of, value),
         _ => Ok(()),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runbook_dsl::catalogue::Verb;
+use runbook_dsl::catalogue::{ArgumentType, Verb};
+use runbook_dsl::expr::Expr;
+use runbook_dsl::span::Node;
 use runbook_model::facts::ProbeRequest;
 use runbook_model::guard::{MEMBER_TIMEOUT_MS, member_probe, needs};
 use runbook_model::host::{HostName, MemberSpec};
@@ -342,8 +344,10 @@ fn collect(prepared: &mut Prepared<'_>, problems: &mut Vec<Problem>) {
     }
     for dest in walk::made(prepared.request.checked) {
         if let Ok(Some(path)) = eval(&scope, dest).map(|value| value.text()) {
-            // What the run itself is to make is not there to be read.
-            all.snapshots.remove(&path);
+            // What the run itself is to make is not there to be read, unless it has made it before.
+            if !prepared.request.files.exists(&path) {
+                all.snapshots.remove(&path);
+            }
         }
     }
     for step in walk::steps(prepared.request.checked.body()) {
@@ -395,6 +399,17 @@ fn of_step(
     Ok(all)
 }
 
+/// A word of the catalogue, which is meant whatever a parameter of that name is.
+fn word(verb: Verb, argument: &str, node: &Node<Expr>) -> Option<Value> {
+    let row = verb.row().arguments.iter().find(|a| a.name == argument)?;
+    match (row.ty, &node.value) {
+        (ArgumentType::Word(_) | ArgumentType::WordOrText, Expr::Name(word)) => {
+            Some(Value::Text(word.clone()))
+        }
+        _ => None,
+    }
+}
+
 /// A call's arguments on a host. The program of `shell` is not a value: see [`verbs::script`].
 pub(crate) fn arguments(
     scope: &Scope<'_>,
@@ -405,7 +420,10 @@ pub(crate) fn arguments(
         if matches!(*name, "script" | "check") {
             continue;
         }
-        let value = eval(scope, node)?;
+        let value = match word(call.verb, name, node) {
+            Some(word) => word,
+            None => eval(scope, node)?,
+        };
         out.insert(*name, value);
     }
     Ok(out)

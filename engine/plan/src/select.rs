@@ -17,7 +17,7 @@ pub(crate) fn is_choice(name: &str) -> bool {
 pub(crate) fn looks_at_view(name: &str) -> bool {
     matches!(
         name,
-        "leader" | "followers" | "gone" | "best" | "listed" | "unlisted"
+        "leader" | "followers" | "gone" | "best" | "furthest" | "listed" | "unlisted"
     )
 }
 
@@ -59,6 +59,7 @@ pub(crate) fn choose(
             .into_iter()
             .filter(|h| listed(h, view).is_none())
             .collect(),
+        "furthest" => furthest(&hosts, view).into_iter().collect(),
         _ => best(&hosts, view).into_iter().collect(),
     })
 }
@@ -104,6 +105,16 @@ fn best(hosts: &[HostName], view: &View) -> Option<HostName> {
                 Reverse(*at),
             )
         })
+        .map(|(_, h, _)| h.clone())
+}
+
+/// Serving, with the latest revision, whoever leads; of equals the first in inventory order.
+fn furthest(hosts: &[HostName], view: &View) -> Option<HostName> {
+    hosts
+        .iter()
+        .enumerate()
+        .filter_map(|(at, h)| serving(h, view).map(|s| (at, h, s)))
+        .max_by_key(|(at, _, s)| (s.revision, s.raft_applied_index, Reverse(*at)))
         .map(|(_, h, _)| h.clone())
 }
 

@@ -132,10 +132,14 @@ pub(crate) fn wanted(ty: &Type) -> String {
         Type::Path => "a path".to_owned(),
         Type::Url => "a URL as `https://10.0.0.1:2380`".to_owned(),
         Type::Host => "a host of the inventory".to_owned(),
+        Type::HostOf(group) => format!("a host of the group `{group}`"),
         Type::Version => "a version as `3.5.16`".to_owned(),
         Type::Sha256 => "a SHA-256: 64 hex digits".to_owned(),
         Type::Enum(words) => format!("one of {}", words.join(", ")),
-        Type::List(of) => format!("a list, each {}", wanted(of)),
+        Type::List(of) => match of.as_ref() {
+            Type::HostOf(group) => format!("a list of hosts of the group `{group}`"),
+            of => format!("a list, each {}", wanted(of)),
+        },
         Type::Optional(of) => wanted(of),
         Type::Target => "hosts".to_owned(),
         Type::Snapshot => "a snapshot".to_owned(),
@@ -153,7 +157,7 @@ pub(crate) fn placeholder(ty: &Type) -> String {
         Type::Secret => "SECRET".to_owned(),
         Type::Path | Type::Snapshot => "FILE".to_owned(),
         Type::Url => "URL".to_owned(),
-        Type::Host | Type::Target => "HOST".to_owned(),
+        Type::Host | Type::HostOf(_) | Type::Target => "HOST".to_owned(),
         Type::Version => "3.5.16".to_owned(),
         Type::Sha256 => "HEX".to_owned(),
         Type::Enum(words) => words.join("|"),
@@ -172,12 +176,18 @@ pub(crate) fn read(name: &str, raw: &Json, ty: &Type) -> Option<Value> {
             .iter()
             .map(|item| read(name, item, of))
             .collect::<Option<Vec<_>>>()
+            .filter(|items| holds_some(of, items))
             .map(Value::List),
         (_, Json::Array(_)) => None,
         (ty, Json::String(text)) => parse(name, text, ty),
         (ty, Json::Bool(b)) => parse(name, if *b { "true" } else { "false" }, ty),
         (ty, Json::Number(n)) => parse(name, &n.to_string(), ty),
     }
+}
+
+/// No host at all is nobody's choice: a variable that was empty would leave every step out.
+const fn holds_some(of: &Type, items: &[Value]) -> bool {
+    !matches!(of, Type::Host | Type::HostOf(_)) || !items.is_empty()
 }
 
 fn parse(name: &str, text: &str, ty: &Type) -> Option<Value> {
@@ -198,7 +208,7 @@ fn parse(name: &str, text: &str, ty: &Type) -> Option<Value> {
             fine.then(|| Value::Text(text.to_owned()))
         }
         Type::Url => is_url(text).then(|| Value::Text(text.to_owned())),
-        Type::Host => (!text.is_empty()).then(|| Value::Text(text.to_owned())),
+        Type::Host | Type::HostOf(_) => (!text.is_empty()).then(|| Value::Text(text.to_owned())),
         Type::Version => is_version(text).then(|| Value::Text(text.to_owned())),
         Type::Sha256 => {
             let fine = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -214,6 +224,7 @@ fn parse(name: &str, text: &str, ty: &Type) -> Option<Value> {
             .filter(|part| !part.is_empty())
             .map(|part| parse(name, part, of))
             .collect::<Option<Vec<_>>>()
+            .filter(|items| holds_some(of, items))
             .map(Value::List),
         Type::Optional(of) => parse(name, text, of),
         Type::Target | Type::Snapshot => None,

@@ -100,12 +100,14 @@ fn mentions_member(runbook: &CheckedRunbook, call: &Call) -> bool {
 
 fn mentions(expr: &Expr) -> bool {
     match expr {
-        Expr::Name(name) => name == "member",
+        Expr::Name(_) => false,
         Expr::Text(parts) => parts.iter().any(|part| match part {
             TextPart::Literal(_) => false,
             TextPart::Expr(node) => mentions(&node.value),
         }),
         Expr::List(items) | Expr::Call(_, items) => items.iter().any(|i| mentions(&i.value)),
+        // By itself it is a parameter of that name.
+        Expr::Field(of, _) if of.value == Expr::Name("member".to_owned()) => true,
         Expr::Field(of, _) | Expr::Not(of) => mentions(&of.value),
         Expr::Binary(_, left, right) => mentions(&left.value) || mentions(&right.value),
         Expr::Bool(_) | Expr::Int(_) | Expr::Bytes(_) | Expr::Duration(_) => false,

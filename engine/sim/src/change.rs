@@ -351,6 +351,7 @@ impl Site<'_> {
         if free == 0 || free < above {
             return Ok(false);
         }
+        self.move_leader(host).await?;
         match self.again(|m| m.defragment(host)).await {
             Ok(takes) => {
                 sleep(Duration::from_millis(takes)).await;

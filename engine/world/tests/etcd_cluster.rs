@@ -107,17 +107,22 @@ fn promote(spec: &MemberSpec) -> ClusterChange {
     }
 }
 
-/// The leader hands over; who does not lead has nothing to hand over.
-async fn hands_over(seen: &Seen, cluster: &Cluster) {
+async fn leader(seen: &Seen, cluster: &Cluster) -> MemberSpec {
     let lead = status(&cluster.specs()[0]).await.leader;
     let mut leader = None;
     for known in seen.specs.values() {
         if status(known).await.member_id == lead {
-            leader = Some(known.host.clone());
+            leader = Some(known.clone());
         }
     }
+    leader.unwrap()
+}
+
+/// The leader hands over; who does not lead has nothing to hand over.
+async fn hands_over(seen: &Seen, cluster: &Cluster) {
+    let lead = status(&cluster.specs()[0]).await.leader;
     let hand_over = ClusterChange::MoveLeader {
-        from: leader.unwrap(),
+        from: leader(seen, cluster).await.host,
     };
     assert!(seen.changed(&hand_over).await);
     assert_ne!(status(&cluster.specs()[0]).await.leader, lead);
@@ -236,6 +241,32 @@ async fn what_is_dropped_and_freed_is_so_once() {
         let before = status(&spec).await.db_size;
         assert!(seen.changed(&defragment(1)).await);
         assert!(status(&spec).await.db_size < before);
+    }
+}
+
+/// The leader hands over before its file is rewritten, and keeps leading where nothing is.
+#[tokio::test]
+async fn a_leader_that_is_defragmented_leads_no_more() {
+    for version in versions() {
+        let cluster = Cluster::start(&Options {
+            version: &version,
+            members: 3,
+            ..Options::default()
+        });
+        let seen = Seen::of(&cluster);
+        let leader = leader(&seen, &cluster).await;
+        let defragment = |above| ClusterChange::Defragment {
+            member: leader.host.clone(),
+            above,
+        };
+        let leads = |s: &MemberStatus| s.leader == s.member_id;
+        assert!(!seen.changed(&defragment(1 << 40)).await, "less is free");
+        assert!(leads(&status(&leader).await), "nothing was rewritten");
+        cluster.etcdctl(0, &["put", "key", &"x".repeat(100_000)]);
+        cluster.etcdctl(0, &["del", "key"]);
+        assert!(seen.changed(&ClusterChange::Compact { keep: 1 }).await);
+        assert!(seen.changed(&defragment(1)).await);
+        assert!(!leads(&status(&leader).await));
     }
 }
 

@@ -3,6 +3,7 @@
 use super::members::{self, list};
 use super::membership;
 use super::needs::disk_path;
+use super::restored;
 use super::sizing;
 use super::versions;
 use super::{Guard, Verdict};
@@ -34,7 +35,7 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
         Guard::NoAlarm { members } => members::no_alarm(members, view),
         Guard::ClusterFormed { members } => members::formed(members, view),
         Guard::ClusterAbsent { members } => cluster_absent(members, view),
-        Guard::RestoredFrom { members, path } => restored_from(members, path, view),
+        Guard::RestoredFrom { members, path } => restored::restored_from(members, path, view),
         Guard::ToolsPresent { members, tools } => {
             each(members, view, "with the tools", |spec, facts| {
                 tools_present(tools, spec, facts)
@@ -50,6 +51,8 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
         Guard::CertificatesServed { members } => members::certificates_served(members, view),
         Guard::MembershipSettled { joining, .. } => membership::settled(joining, view),
         Guard::RemovalSafe { members, leaving } => membership::removal_safe(members, leaving, view),
+        Guard::AllUnlisted { joining } => membership::all_unlisted(joining, view),
+        Guard::FurthestAhead { members, chosen } => members::furthest_ahead(members, chosen, view),
         Guard::InventoryMatches { members } => membership::inventory_matches(members, view),
         Guard::Chosen { value: true } => holds("chosen"),
         Guard::Chosen { value: false } => violated("not chosen"),
@@ -444,43 +447,4 @@ fn cluster_absent(members: &[HostName], view: &View) -> Verdict {
             other => other,
         },
     )
-}
-
-fn restored_from(members: &[HostName], path: &str, view: &View) -> Verdict {
-    let Some(wanted) = view.snapshots.get(path) else {
-        return unknown(format!("`{path}` was not read"));
-    };
-    let mut run = String::new();
-    let mut findings = Vec::new();
-    for host in members {
-        let origin = view.specs.get(host).and_then(|spec| {
-            view.facts(host)
-                .and_then(|facts| facts.data_dirs.get(&spec.data_dir))
-                .and_then(|dir| dir.origin.as_ref())
-        });
-        findings.push(match (origin, members::serving(host, view)) {
-            _ if view.facts(host).is_none() => Finding::Untold(why_untold(host, view)),
-            (None, _) => Finding::Bad(format!("the data of `{host}` was not restored by runbook")),
-            (Some(origin), _) if origin.snapshot_sha256 != wanted.sha256 => {
-                Finding::Bad(format!("the data of `{host}` comes from another snapshot"))
-            }
-            (Some(_), None) => Finding::Bad(format!("the member on `{host}` does not serve")),
-            (Some(origin), Some(status))
-                if format!("{:x}", status.cluster_id) != origin.cluster_id =>
-            {
-                Finding::Bad(format!(
-                    "`{host}` serves cluster {:x}, not the restored one",
-                    status.cluster_id
-                ))
-            }
-            (Some(origin), Some(_)) => {
-                run.clone_from(&origin.run);
-                Finding::Fine
-            }
-        });
-    }
-    match settle(findings, "members restored") {
-        Verdict::Holds { observed } => holds(format!("{observed} from this snapshot by run {run}")),
-        other => other,
-    }
 }

@@ -406,6 +406,46 @@ pub(super) fn any_serving(members: &[HostName], view: &View) -> Verdict {
     }
 }
 
+/// What only another one has is lost with it.
+pub(super) fn furthest_ahead(members: &[HostName], chosen: &[HostName], view: &View) -> Verdict {
+    let Some((host, own)) = chosen
+        .iter()
+        .find_map(|host| Some((host, serving(host, view)?)))
+    else {
+        let findings = chosen.iter().map(|host| silent(host, view)).collect();
+        return match settle(findings, "members serve") {
+            Verdict::Holds { .. } => violated("no member was chosen"),
+            other => other,
+        };
+    };
+    let newest = members
+        .iter()
+        .filter_map(|host| Some((host, serving(host, view)?)))
+        .max_by_key(|(_, status)| status.revision);
+    match newest {
+        Some((other, status)) if status.revision > own.revision => violated_help(
+            format!(
+                "`{host}` is at revision {}, `{other}` at revision {}: the {} after it would be lost",
+                own.revision,
+                status.revision,
+                revisions(status.revision - own.revision)
+            ),
+            format!("choose `{other}`"),
+        ),
+        _ => holds(format!(
+            "`{host}` is at revision {}, and none that answers is later",
+            own.revision
+        )),
+    }
+}
+
+fn revisions(count: i64) -> String {
+    match count {
+        1 => "revision".to_owned(),
+        count => format!("{count} revisions"),
+    }
+}
+
 pub(super) fn revision_at_least(members: &[HostName], revision: i64, view: &View) -> Verdict {
     let mut least = i64::MAX;
     let findings = members

@@ -61,11 +61,12 @@ fn half_way(member: &Member) -> Option<String> {
     }
 }
 
-const HALF_WAY: &str = "`runbook resume` or `runbook rollback` of the run that added it; or take it out: `scale-down.etcdrb` with `-e leaving=HOST`";
+const HALF_WAY: &str = "`runbook resume` or `runbook rollback` of the run that added it; or take it out: `scale-down.etcdrb` with `-e member=NAME`";
 const FOREIGN: &str = "add its host to the inventory's group; `scale-down.etcdrb` then removes it, if it is not wanted";
 const ALARM: &str = "an alarm is there for a reason: free space or replace the member, then disarm it; `runbook status` names it";
 const DOWN: &str =
-    "start it again; or take it out first: `scale-down.etcdrb` with `-e leaving=HOST`";
+    "start it again; or take it out first: `scale-down.etcdrb` with `-e member=NAME`";
+const LISTED: &str = "name hosts that are no members yet";
 const LAGGING: &str = "wait until it has caught up: `runbook status` shows the lag";
 
 fn foreign(member: &Member) -> String {
@@ -248,6 +249,36 @@ fn in_order<'a>(leaving: &'a [HostName], view: &View) -> Vec<(&'a HostName, bool
     let mut order: Vec<_> = once.into_iter().map(|h| (h, healthy(h))).collect();
     order.sort_by_key(|(_, healthy)| *healthy);
     order
+}
+
+/// None of them belongs to the cluster yet.
+pub(super) fn all_unlisted(joining: &[HostName], view: &View) -> Verdict {
+    if view.cluster.membership().is_none() {
+        return unknown(UNTOLD);
+    }
+    if let Some(several) = several_clusters(view) {
+        return several;
+    }
+    let known: Vec<_> = joining
+        .iter()
+        .filter_map(|host| Some((host, listed(host, view)?)))
+        .collect();
+    if known.is_empty() {
+        return holds("the cluster lists none of them");
+    }
+    let help = match known.iter().any(|(_, member)| half_way(member).is_some()) {
+        true => HALF_WAY,
+        false => LISTED,
+    };
+    let names: Vec<_> = known.iter().map(|(host, _)| format!("`{host}`")).collect();
+    let kind = match names.len() {
+        1 => "a member",
+        _ => "members",
+    };
+    violated_help(
+        format!("the cluster has {} as {kind} already", names.join(", ")),
+        help,
+    )
 }
 
 /// The cluster's members are those of the inventory, no more and no fewer, and all of them vote.

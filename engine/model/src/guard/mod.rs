@@ -4,6 +4,7 @@ mod evaluate;
 mod members;
 mod membership;
 mod needs;
+mod restored;
 mod sizing;
 mod versions;
 
@@ -106,7 +107,8 @@ pub enum Guard {
         /// Members.
         members: Vec<HostName>,
     },
-    /// Every data dir was restored from this snapshot (by its receipt) and the cluster runs with the predicted id.
+    /// Every data dir was restored from this snapshot (by its receipt) and the cluster runs with the predicted id; who joined it since
+    /// has its data.
     RestoredFrom {
         /// Members.
         members: Vec<HostName>,
@@ -157,6 +159,18 @@ pub enum Guard {
         members: Vec<HostName>,
         /// Those about to be removed.
         leaving: Vec<HostName>,
+    },
+    /// The cluster lists none of these hosts' members.
+    AllUnlisted {
+        /// Those about to be added.
+        joining: Vec<HostName>,
+    },
+    /// Of the members that answer none has a later revision than the chosen one.
+    FurthestAhead {
+        /// All members.
+        members: Vec<HostName>,
+        /// The one whose data is kept.
+        chosen: Vec<HostName>,
     },
     /// The cluster lists exactly these members.
     InventoryMatches {

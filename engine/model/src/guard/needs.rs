@@ -66,9 +66,12 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         | Guard::VersionRuns { members, .. }
         | Guard::Upgradable { members, .. }
         | Guard::RemovalSafe { members, .. }
+        | Guard::FurthestAhead { members, .. }
         | Guard::InventoryMatches { members }
         | Guard::CertificatesServed { members }
         | Guard::CertsValid { members, .. } => of_members(members, specs, None),
+        // Whoever of the cluster answers tells it.
+        Guard::AllUnlisted { .. } => of_members(&every(specs), specs, None),
         Guard::Writable { .. } | Guard::Chosen { .. } => Needs::default(),
     }
 }
@@ -153,6 +156,10 @@ fn of_hosts_with(
             .collect(),
         ..Needs::default()
     }
+}
+
+fn every(specs: &BTreeMap<HostName, MemberSpec>) -> Vec<HostName> {
+    specs.keys().cloned().collect()
 }
 
 fn of_members(

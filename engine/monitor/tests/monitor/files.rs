@@ -108,7 +108,7 @@ fn a_member_is_replaced_by_its_hosts_name() {
             "summary": "an etcd member does not answer",
             "description": format!("Cluster etcd: member {member} (x) does not answer. The cluster can lose fewer members than it should."),
             "runbook": "replace.etcdrb",
-            "runbook_command": format!("runbook exec replace.etcdrb -i prod.inv -e failed={host} -e by={host} -C"),
+            "runbook_command": format!("runbook exec replace.etcdrb -i prod.inv -e member={host} -C"),
         });
         json!({
             "interval": "1m",
@@ -315,7 +315,7 @@ fn braces_in_a_path_are_no_template() {
                         "summary": "an etcd member does not answer",
                         "description": "Cluster etcd: member etcd1 (192.0.2.11:2379) does not answer. The cluster can lose fewer members than it should.",
                         "runbook": "replace.etcdrb",
-                        "runbook_command": "runbook exec replace.etcdrb -i 'a{{ .Value }}{{{b.inv' -e failed=etcd1 -e by=etcd1 -C",
+                        "runbook_command": "runbook exec replace.etcdrb -i 'a{{ .Value }}{{{b.inv' -e member=etcd1 -C",
                     },
                 }],
             }],

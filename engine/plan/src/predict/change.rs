@@ -40,11 +40,7 @@ impl Prediction {
             ClusterChange::Compact { .. } => {
                 self.each_status(|s| s.db_size_in_use = NOT_KNOWN);
             }
-            ClusterChange::Defragment { member, .. } => self.status_of(member, |s| {
-                if s.db_size_in_use >= 0 {
-                    s.db_size = s.db_size_in_use;
-                }
-            }),
+            ClusterChange::Defragment { member, above } => self.defragment(member, *above),
             ClusterChange::DisarmNospace { member } => self.disarm(member),
         }
     }
@@ -105,6 +101,26 @@ impl Prediction {
                 }
             });
         }
+    }
+
+    fn defragment(&mut self, member: &HostName, above: u64) {
+        let Some((size, in_use)) = self.status(member).map(|s| (s.db_size, s.db_size_in_use))
+        else {
+            return;
+        };
+        // What is not known is taken for what is done.
+        let free = u64::try_from(size - in_use).unwrap_or(0);
+        if in_use >= 0 && (free == 0 || free < above) {
+            return;
+        }
+        if self.status(member).is_some_and(|s| s.leader == s.member_id) {
+            self.move_leader(member);
+        }
+        self.status_of(member, |s| {
+            if s.db_size_in_use >= 0 {
+                s.db_size = s.db_size_in_use;
+            }
+        });
     }
 
     fn disarm(&mut self, member: &HostName) {

@@ -229,9 +229,7 @@ pub(super) fn move_leader(site: &Site<'_>) -> Outcome<Work> {
     let voters = site.view.cluster.quorum(site.call.run.members.len()).voters;
     let planned = match status(site, &spec.host) {
         Some(_) if voters == 1 => already("the only voter"),
-        Some(s) if s.leader != 0 && s.leader == s.member_id => {
-            changes("leads -> another voter leads")
-        }
+        Some(s) if leads(s) => changes("leads -> another voter leads"),
         Some(_) => already("does not lead"),
         None => already("does not serve"),
     };
@@ -239,6 +237,16 @@ pub(super) fn move_leader(site: &Site<'_>) -> Outcome<Work> {
     let summary = format!("another than {} leads", spec.name);
     let change = ClusterChange::MoveLeader { from };
     Ok(vec![draft(site, change, &[], planned, summary)].into())
+}
+
+fn leads(status: &MemberStatus) -> bool {
+    status.leader != 0 && status.leader == status.member_id
+}
+
+/// Whether the member leads, and another voter could.
+fn hands_over(site: &Site<'_>, host: &HostName) -> bool {
+    let voters = site.view.cluster.quorum(site.call.run.members.len()).voters;
+    voters > 1 && status(site, host).is_some_and(leads)
 }
 
 pub(super) fn compact(site: &Site<'_>) -> Outcome<Work> {
@@ -278,14 +286,19 @@ pub(super) fn defragment(site: &Site<'_>) -> Outcome<Work> {
         Some(s) => {
             let free = u64::try_from(s.db_size - s.db_size_in_use).unwrap_or(0);
             let size = units::bytes(u64::try_from(s.db_size).unwrap_or(0));
-            if free < above || free == 0 {
-                already(format!("{} of {size} are free", units::bytes(free)))
+            let free_text = units::bytes(free);
+            if free == 0 || free < above {
+                let than = match above {
+                    0 => String::new(),
+                    _ => format!(", less than {}", units::bytes(above)),
+                };
+                already(format!("{free_text} of {size} are free{than}"))
             } else {
-                changes(format!("{size}, of which {} are free", units::bytes(free)))
+                changes(format!("{size}, of which {free_text} are free"))
             }
         }
     };
-    let summary = match above {
+    let mut summary = match above {
         0 => format!("defragment {}", spec.name),
         _ => format!(
             "defragment {}, where {} or more are free",
@@ -293,6 +306,9 @@ pub(super) fn defragment(site: &Site<'_>) -> Outcome<Work> {
             units::bytes(above)
         ),
     };
+    if !matches!(planned, Change::None { .. }) && hands_over(site, &spec.host) {
+        summary.push_str("; it leads, so another leads first");
+    }
     let member = spec.host.clone();
     let change = ClusterChange::Defragment { member, above };
     Ok(vec![draft(site, change, &[], planned, summary)].into())

@@ -3,6 +3,7 @@
 
 mod ensure;
 mod locks;
+mod made;
 mod orders;
 mod pursue;
 mod settle;
@@ -16,7 +17,7 @@ use runbook_model::guard::Guard;
 use runbook_model::guard::all_asked;
 use runbook_model::host::HostName;
 use runbook_model::plan::{Plan, PlanItem, PlannedGuard};
-use runbook_model::view::{Needs, View};
+use runbook_model::view::{Needs, SnapshotFacts, View};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 
@@ -218,6 +219,8 @@ struct Run<W> {
     /// Milliseconds since the epoch when this process took the run on.
     since_ms: i64,
     tries: BTreeMap<(usize, HostName, bool), Tries>,
+    /// Snapshots that the run itself made, by path on this machine, as they were read before they were restored.
+    made: BTreeMap<String, SnapshotFacts>,
 }
 
 impl<W: World> Run<W> {
@@ -236,6 +239,7 @@ impl<W: World> Run<W> {
             state,
             options,
             tries: BTreeMap::new(),
+            made: BTreeMap::new(),
         }
     }
 

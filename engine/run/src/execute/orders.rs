@@ -33,7 +33,7 @@ impl<W: World> Run<W> {
         let actions = if undo {
             undo_actions(work, &state.forward)
         } else {
-            work.actions.iter().map(|a| a.action.clone()).collect()
+            self.told(work)
         };
         let order = Order {
             run: self.plan.run.clone(),

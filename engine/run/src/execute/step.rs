@@ -254,6 +254,7 @@ impl<W: World> Run<W> {
                 Err(error) => unreached.insert(host, error),
             };
         }
+        self.read_made(step, &hosts).await;
         let tasks = hosts.iter().filter_map(|h| self.task(step, h, undo));
         let tasks: Vec<_> = tasks.collect();
         let followed: BTreeSet<_> = tasks

@@ -469,6 +469,8 @@ impl<F: Forward> Site<'_, F> {
         if free == 0 || free < above {
             return Ok(false);
         }
+        // While the leader's file is rewritten no write is taken anywhere.
+        self.move_leader(host).await?;
         let connection = self.connect(spec).await?;
         match connection.defragment(self.left()).await {
             Ok(()) => Ok(true),

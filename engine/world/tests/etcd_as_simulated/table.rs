@@ -347,6 +347,10 @@ fn planned(pair: &Pair) -> Vec<Operation> {
         member: host(1),
         above,
     };
+    let rewrite = |n| ClusterChange::Defragment {
+        member: host(n),
+        above: 0,
+    };
     let changes = [
         leader.clone(),
         leader,
@@ -364,8 +368,10 @@ fn planned(pair: &Pair) -> Vec<Operation> {
     for keep in [1, 1, 100] {
         all.push(Change(3, compact(keep)));
     }
-    all.push(Change(1, defragment(0)));
     all.push(Change(1, defragment(1 << 30)));
+    all.push(Change(1, defragment(0)));
+    // Whoever leads by now: it hands over first.
+    all.extend((0..3).map(|n| Change(n, rewrite(n))));
     all.push(Change(0, disarm));
     all.push(Change(0, remove.clone()));
     all.push(Change(2, remove.clone()));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use runbook_model::action::{Action, ServiceState};
+use runbook_model::facts::DataDirOrigin;
 use runbook_model::host::HostName;
 use sha2::{Digest, Sha256};
 
@@ -10,7 +11,7 @@ use super::super::Start;
 use super::super::drive::Story;
 use super::super::schedule::Schedule;
 use super::undone::damaged;
-use crate::model::{Host, Model};
+use crate::model::{DataDir, Host, Model};
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Thing<'a> {
@@ -92,8 +93,8 @@ fn differs(model: &Model, name: &HostName, action: &Action) -> Option<String> {
             data_dir, origin, ..
         } => {
             let dir = host.data.get(data_dir);
-            let there =
-                dir.is_some_and(|d| d.origin.as_ref() == Some(origin) && d.member.is_some());
+            let made = |d: &DataDir| d.origin.as_ref().is_some_and(|o| is_told(o, origin, model));
+            let there = dir.is_some_and(|d| made(d) && d.member.is_some());
             (!there).then(|| format!("{data_dir} is not what was to be restored"))
         }
         Action::SaveSnapshot { dest, .. } => {
@@ -110,6 +111,21 @@ fn differs(model: &Model, name: &HostName, action: &Action) -> Option<String> {
         } => service(host, unit, *state, *enabled),
         _ => None,
     }
+}
+
+/// A receipt is the planned one; of a snapshot that the run itself took it says what only the run knew.
+fn is_told(found: &DataDirOrigin, planned: &DataDirOrigin, model: &Model) -> bool {
+    if !planned.snapshot_sha256.is_empty() {
+        return found == planned;
+    }
+    let mut saved = model.control.values();
+    let known = saved.any(|f| f.sha256 == found.snapshot_sha256 && f.snapshot.is_some());
+    let rest = DataDirOrigin {
+        snapshot_sha256: String::new(),
+        revision: planned.revision,
+        ..found.clone()
+    };
+    known && found.revision > 0 && rest == *planned
 }
 
 fn service(host: &Host, unit: &str, state: ServiceState, enabled: Option<bool>) -> Option<String> {
