@@ -23,6 +23,7 @@ mod templates;
 mod told;
 mod typing;
 mod unused;
+mod walk;
 
 pub(crate) use arguments::{signature, simple};
 pub(crate) use calls::usage;
