@@ -20,6 +20,7 @@ mod scope;
 mod steps;
 mod substitute;
 mod templates;
+mod test;
 mod told;
 mod typing;
 mod unused;
