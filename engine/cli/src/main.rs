@@ -65,6 +65,7 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
         Command::Show(args) => command::runs::show(&args, environment),
         Command::Check(args) => command::check::check(&args, environment),
         Command::Simulate(args) => command::simulate::simulate(&args, environment),
+        Command::Test(args) => command::test::test(&args, environment),
         Command::Fmt(args) => command::check::fmt(&args, environment),
         Command::Explain(args) => command::check::explain_word(&args),
         Command::View(args) => command::check::view(&args, environment),

@@ -11,6 +11,7 @@ pub mod runs;
 pub mod simulate;
 pub mod snapshot;
 pub mod status;
+pub mod test;
 
 use std::io::Write;
 
