@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 26] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
@@ -17,6 +17,7 @@ const COMMANDS: [&[&str]; 25] = [
     &["unlock"],
     &["check"],
     &["simulate"],
+    &["test"],
     &["fmt"],
     &["explain"],
     &["view"],

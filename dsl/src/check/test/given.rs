@@ -18,6 +18,11 @@ const STATES: [&str; 4] = ["down", "dead", "unreachable", "learner"];
 /// Hosts of a kind that a test may have.
 const MOST: u64 = 50;
 
+/// Keys of a store of which a test says nothing.
+const STORE_KEYS: u64 = 5;
+/// Revisions of a store besides one for each key: its first, and a key that was written twice.
+const WRITES_BESIDE: u64 = 2;
+
 /// A fact that may be said once, with its place.
 type Said = Vec<(&'static str, Span)>;
 
@@ -65,6 +70,7 @@ impl Checker<'_> {
             );
         }
         self.without_cluster(&given, &said);
+        self.revision_holds(&given, &said);
         given
     }
 
@@ -105,8 +111,7 @@ impl Checker<'_> {
                 "`keys`"
             }
             ["revision", "#"] => {
-                let help = "say at which revision the store is: `given revision 5000`";
-                given.revision = self.count(&terms[1], help);
+                given.revision = self.revision(&terms[1]);
                 "`revision`"
             }
             ["override", name] => {
@@ -150,6 +155,21 @@ impl Checker<'_> {
             );
         }
         usize::try_from(count.0.min(MOST)).unwrap_or(0)
+    }
+
+    fn revision(&mut self, value: &Node<Expr>) -> Option<u64> {
+        let found = match value.value {
+            Expr::Int(n) => u64::try_from(n).ok().filter(|n| *n > 0),
+            _ => None,
+        };
+        if found.is_none() {
+            self.problem(
+                Diagnostic::new(Code::BadCount, "expected a revision from 1 on", value.span)
+                    .label("not a revision")
+                    .help("say at which revision the store is: `given revision 5000`"),
+            );
+        }
+        found
     }
 
     fn group(&mut self, word: &Node<Expr>, (group, count): (String, usize), given: &mut Given) {
@@ -355,6 +375,26 @@ impl Checker<'_> {
                 )
                 .label("second time")
                 .help("keep one of them"),
+            );
+        }
+    }
+
+    /// Every key was written once, and one was written again after the snapshot.
+    fn revision_holds(&mut self, given: &Given, said: &Said) {
+        let keys = given.keys.unwrap_or(STORE_KEYS);
+        let least = keys + WRITES_BESIDE;
+        let place = said.iter().find(|(fact, _)| *fact == "`revision`");
+        if let (Some(revision), Some((_, span))) = (given.revision, place)
+            && revision < least
+        {
+            self.problem(
+                Diagnostic::new(
+                    Code::ContradictoryTest,
+                    format!("a store of {keys} keys is at revision {least} at least"),
+                    *span,
+                )
+                .label("too low")
+                .help("each write is a revision: give a higher one, or fewer keys"),
             );
         }
     }

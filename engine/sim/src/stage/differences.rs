@@ -8,7 +8,7 @@ use crate::campaign::{changed, units};
 use crate::model::{DataDir, Image, Model};
 
 /// What differs on the hosts and on the control host: files, directories, units, data. On `struck` hosts what runs was not the
-/// run's to say. Locks are left out: they are not what a run is for.
+/// run's to say. Locks are left out, and data that stands aside: a rollback keeps what it takes out of a member's place.
 pub fn differences(before: &Model, after: &Model, struck: &BTreeSet<HostName>) -> Vec<String> {
     let mut seen = Vec::new();
     let (then, now) = (before.image(), after.image());
@@ -41,7 +41,14 @@ fn held(dir: Option<&DataDir>) -> Option<Held<'_>> {
 fn data(before: &Image, after: &Image) -> Vec<String> {
     let paths: BTreeSet<_> = before.data.keys().chain(after.data.keys()).collect();
     let other = |path: &&String| held(before.data.get(*path)) != held(after.data.get(*path));
-    let paths = paths.into_iter().filter(other);
+    let aside = |path: &&String| {
+        let mut places = before.data.keys();
+        places.any(|place| {
+            path.strip_prefix(place.as_str())
+                .is_some_and(|p| p.starts_with('.'))
+        })
+    };
+    let paths = paths.into_iter().filter(|path| other(path) && !aside(path));
     paths
         .map(
             |path| match (held(before.data.get(path)), held(after.data.get(path))) {

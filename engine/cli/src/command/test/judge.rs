@@ -175,5 +175,20 @@ fn last(tale: &[String]) -> Option<String> {
         0 => String::new(),
         n => format!("... {n} lines before\n"),
     };
-    (!lines.is_empty()).then(|| format!("the run's last events:\n{before}{}", lines.join("\n")))
+    if lines.is_empty() {
+        return None;
+    }
+    let lines: Vec<&str> = lines.iter().map(|line| without_day(line)).collect();
+    Some(format!(
+        "the run's last events:\n{before}{}",
+        lines.join("\n")
+    ))
+}
+
+/// The time alone: all of a test is one simulated day.
+fn without_day(line: &str) -> &str {
+    match line.split_once('T') {
+        Some((day, rest)) if day.len() == 10 => rest,
+        _ => line,
+    }
 }

@@ -299,7 +299,7 @@ fn ended(ending: &Ending) -> (End, String) {
                 "interrupted: the process was killed".to_owned(),
             );
         }
-        Ending::Refused(why) => return (End::Stuck, format!("stuck: {why}")),
+        Ending::Refused(why) => return (End::Refused, format!("refused: {why}")),
     };
     match end {
         RunEnd::Done { changed: true } => (End::Done, "done".to_owned()),
