@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 26] = [
+const COMMANDS: [&[&str]; 27] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
@@ -15,6 +15,7 @@ const COMMANDS: [&[&str]; 26] = [
     &["runs"],
     &["show"],
     &["unlock"],
+    &["new"],
     &["check"],
     &["simulate"],
     &["test"],

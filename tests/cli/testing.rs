@@ -296,6 +296,31 @@ fn tests_of_shipped_runbooks_pass() {
 }
 
 #[test]
+fn a_new_runbook_checks_and_its_tests_pass() {
+    let place = Place::new();
+    let said = place.runbook(&["new", "my-own"]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    for words in [
+        &["check", "my-own.etcdrb"][..],
+        &["fmt", "--check", "my-own.etcdrb"],
+    ] {
+        let said = place.runbook(words);
+        assert_eq!(said.code, 0, "{words:?}: {}", said.err);
+    }
+    let said = tested(&place, &["my-own.etcdrb"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(said.out.ends_with("2 tests passed.\n"), "{}", said.out);
+    let before = place.tree();
+    place
+        .runbook(&["new", "my-own.etcdrb"])
+        .refuses(10, &["`my-own.etcdrb` is there already"]);
+    place
+        .runbook(&["new", "1st"])
+        .refuses(10, &["`1st` cannot be a runbook's name"]);
+    assert_eq!(place.tree(), before);
+}
+
+#[test]
 fn the_example_of_the_reference_passes() {
     let place = Place::new();
     let page = read("docs/language.md");

@@ -1,8 +1,12 @@
 //! The command line: every flag once.
 
+mod test;
+
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub use test::{NewArgs, TestArgs, TestFormat};
 
 const EVERYDAY: &str = "\
 Every day:
@@ -64,6 +68,8 @@ pub enum Command {
         after_help = "Examples:\n  runbook unlock 20261123T064013Z-restore-e817b3 -i prod.inv"
     )]
     Unlock(RunArgs),
+    /// Write a runbook to begin with, and its tests
+    New(NewArgs),
     /// Check runbooks without contacting any host
     #[command(after_help = "Examples:\n  runbook check my-own.etcdrb")]
     Check(CheckArgs),
@@ -263,39 +269,6 @@ pub struct SimulateArgs {
 pub enum SimulateFormat {
     /// For a terminal
     Human,
-    /// For programs
-    Json,
-}
-
-/// `test`.
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "\
-Examples:
-  runbook test my-own.etcdrb
-  runbook test my-own.etcdrb --name corrupt
-  runbook test playbooks/*.etcdrb --format junit > tests.xml
-
-Real planner, real executor, simulated hosts: no inventory is wanted, no file of this machine read or
-written. `runbook explain test` shows how a test is written. 0: all pass; 2: one failed; 10: bad input.")]
-pub struct TestArgs {
-    /// Runbooks: paths, or names of shipped ones
-    #[arg(value_name = "FILES", required = true)]
-    pub files: Vec<String>,
-    /// Run those tests alone whose name contains this
-    #[arg(long, value_name = "PATTERN")]
-    pub name: Option<String>,
-    /// Form
-    #[arg(long, value_enum, default_value_t = TestFormat::Human)]
-    pub format: TestFormat,
-}
-
-/// Forms of a test's report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TestFormat {
-    /// For a terminal
-    Human,
-    /// For continuous integration
-    Junit,
     /// For programs
     Json,
 }

@@ -63,6 +63,7 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
         Command::Unlock(args) => command::runs::unlock(&args, environment),
         Command::Runs(args) => command::runs::list(&args, environment),
         Command::Show(args) => command::runs::show(&args, environment),
+        Command::New(args) => command::new::new(&args),
         Command::Check(args) => command::check::check(&args, environment),
         Command::Simulate(args) => command::simulate::simulate(&args, environment),
         Command::Test(args) => command::test::test(&args, environment),

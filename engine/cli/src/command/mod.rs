@@ -5,6 +5,7 @@ pub mod check;
 pub mod exec;
 pub mod inventory;
 pub mod monitor;
+pub mod new;
 pub mod plan_file;
 pub mod rehearse;
 pub mod runs;

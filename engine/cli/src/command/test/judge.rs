@@ -103,7 +103,6 @@ impl miette::Diagnostic for Unmet {
 
 /// What of a test was not so.
 pub(super) fn judge(runbook: &CheckedRunbook, test: &Test, story: &Story) -> Vec<Unmet> {
-    let tale = last(&story.tale);
     let mut unmet = Vec::new();
     for (line, _) in test.when.iter().zip(&story.met).filter(|(_, met)| !**met) {
         let report = at(
@@ -112,7 +111,7 @@ pub(super) fn judge(runbook: &CheckedRunbook, test: &Test, story: &Story) -> Vec
             format!("`{}`: this never happened", test.name.value),
             format!("the run was over before: {}", story.said),
         );
-        unmet.push(report.help(tale.clone()));
+        unmet.push(report);
     }
     let mut guards = story.guards.as_ref().map(|guards| guards.iter());
     for expectation in &test.expect {
@@ -128,8 +127,12 @@ pub(super) fn judge(runbook: &CheckedRunbook, test: &Test, story: &Story) -> Vec
         };
         if let Some(seen) = seen {
             let message = format!("`{}`: this is not so at the end", test.name.value);
-            unmet.push(at(runbook, expectation.span, message, seen).help(tale.clone()));
+            unmet.push(at(runbook, expectation.span, message, seen));
         }
+    }
+    // Told once: it is one run.
+    if let Some(first) = unmet.first_mut() {
+        first.help = last(&story.tale);
     }
     unmet
 }

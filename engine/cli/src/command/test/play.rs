@@ -222,7 +222,11 @@ async fn played(world: &SimWorld, plan: &Plan, test: &Test) -> Story {
     Story {
         end,
         said,
-        refusing: refusals(&played.records),
+        refusing: if end == End::Refused {
+            refusals(&played.records, plan)
+        } else {
+            Vec::new()
+        },
         met: met.collect(),
         changes: Vec::new(),
         guards: Ok(Vec::new()),
@@ -276,18 +280,32 @@ fn number(step: runbook_dsl::span::Span, plan: &Plan) -> Option<usize> {
     plan.steps().find(at).map(|s| s.number)
 }
 
-/// Guards that ended the run, by its journal.
-fn refusals(records: &[Record]) -> Vec<(String, String, String)> {
-    let checks = records.iter().filter_map(|record| match &record.event {
+/// Guards that ended the run, by its journal: those required that did not hold when last asked.
+fn refusals(records: &[Record], plan: &Plan) -> Vec<(String, String, String)> {
+    let refuses = |record: &Record| match &record.event {
         Event::GuardChecked {
+            step,
             text,
             verdict,
             overridden: None,
             ..
-        } if !verdict.holds() => Some(against(text, verdict)),
+        } if !verdict.holds() && requires(plan, *step, text) => Some(against(text, verdict)),
         _ => None,
-    });
-    checks.collect()
+    };
+    let Some(last) = records.iter().rposition(|record| refuses(record).is_some()) else {
+        return Vec::new();
+    };
+    // Guards of one look are kept one after the other.
+    let asked = records[..=last].iter().rev();
+    let asked = asked.take_while(|r| matches!(r.event, Event::GuardChecked { .. }));
+    asked.filter_map(refuses).collect()
+}
+
+/// Whether a step, or the run before its first, demands this.
+fn requires(plan: &Plan, step: Option<usize>, text: &str) -> bool {
+    let of_step = plan.steps().find(|s| Some(s.number) == step);
+    let guards = of_step.map_or(&plan.requires, |s| &s.requires);
+    guards.iter().any(|g| g.text == text && !g.warn_only)
 }
 
 fn ended(ending: &Ending) -> (End, String) {
