@@ -179,7 +179,7 @@ pub static GUARDS: &[GuardRow] = &[
         GuardName::QuorumLost,
         "quorum-lost",
         MEMBERS,
-        "fewer members than quorum serve, so that nothing can be committed",
+        "so many members are proven dead that the rest is no quorum; one that does not answer, or runs without a leader, is not",
         "require quorum-lost(members)",
     ),
     row(

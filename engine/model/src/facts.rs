@@ -114,7 +114,7 @@ pub struct HostFacts {
     pub cores: u32,
     /// MemTotal, bytes.
     pub memory_bytes: u64,
-    /// Host clock minus control clock, milliseconds, corrected by half the round trip.
+    /// Host clock minus control clock, milliseconds: the least of what the round trip allows, so that a slow host is not taken for a wrong clock.
     pub clock_offset_ms: i64,
     /// Effective user after become.
     pub user: String,

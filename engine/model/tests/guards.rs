@@ -369,6 +369,36 @@ fn quorum_lost() {
         cut(v, 3);
     });
     expect(&guard, &one_cut, "holds", "0 of 3");
+    // The leader died a moment ago: the others elect a new one in a second.
+    let electing = three(|v| {
+        stop(v, 1);
+        status(v, 2).leader = 0;
+        status(v, 3).leader = 0;
+    });
+    expect(
+        &guard,
+        &electing,
+        "unknown",
+        "`etcd2`, `etcd3` may elect a leader",
+    );
+    // The one that is cut may be alive, and find the other before we find it.
+    let with_one_cut = three(|v| {
+        stop(v, 1);
+        cut(v, 2);
+        status(v, 3).leader = 0;
+    });
+    expect(
+        &guard,
+        &with_one_cut,
+        "unknown",
+        "`etcd2` may be alive behind a partition or hung; and `etcd3`",
+    );
+    let survivor = three(|v| {
+        stop(v, 1);
+        stop(v, 2);
+        status(v, 3).leader = 0;
+    });
+    expect(&guard, &survivor, "holds", "0 of 3");
 }
 
 #[test]

@@ -55,6 +55,7 @@ pub fn starting_states(ground: &Ground) -> Vec<(&'static str, Model)> {
         states.push(("every member down", without(&healthy, specs, specs.len())));
         if specs.len() > 1 {
             states.push(("a host that is no member yet", smaller(specs)));
+            states.push(("a former cluster's member", former(&healthy, specs)));
         }
         states.push(("a store over its quota", full(specs)));
         states.push(("members of an older minor", older(&healthy)));
@@ -103,6 +104,16 @@ fn smaller(specs: &BTreeMap<HostName, MemberSpec>) -> Model {
     let mut model = Model::formed(&formed, &now());
     let newcomer = fresh(&BTreeMap::from([(name, spec)]));
     model.hosts.extend(newcomer.hosts);
+    model
+}
+
+/// The last host's member runs on in a cluster that is no more; the others are a cluster that does not list it.
+fn former(before: &Model, specs: &BTreeMap<HostName, MemberSpec>) -> Model {
+    let mut model = smaller(specs);
+    if let Some((name, host)) = before.hosts.last_key_value() {
+        model.hosts.insert(name.clone(), host.clone());
+    }
+    model.elect();
     model
 }
 

@@ -1,6 +1,7 @@
 //! Guards about what members say of themselves.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated, violated_help};
@@ -93,7 +94,8 @@ pub(super) fn quorum_safe(members: &[HostName], stopping: &[HostName], view: &Vi
     }
 }
 
-/// Unreachable is not dead: a member counts as lost only when a reached host or a refused connection says so.
+/// Unreachable is not dead: a member counts as lost only when a reached host or a refused connection says so. Without a leader is not
+/// lost: members that run may be about to elect one, as they are for a second after every leader's death.
 pub(super) fn quorum_lost(members: &[HostName], view: &View) -> Verdict {
     let seen = view.cluster.quorum(members.len());
     if seen.holds() {
@@ -102,17 +104,30 @@ pub(super) fn quorum_lost(members: &[HostName], view: &View) -> Verdict {
     let undecided: Vec<_> = members
         .iter()
         .filter(|h| serving(h, view).is_none() && !proven_down(h, view))
-        .map(|h| format!("`{h}`"))
         .collect();
-    if seen.healthy + undecided.len() >= quorum(seen.voters.max(1)) {
-        unknown(format!(
-            "{}, but {} may be alive behind a partition or hung",
-            count(seen),
-            undecided.join(", ")
-        ))
-    } else {
-        holds(count(seen))
+    let electing: Vec<_> = members
+        .iter()
+        .filter(|h| serving(h, view).is_some_and(|s| !s.is_learner && s.leader == 0))
+        .collect();
+    let needed = quorum(seen.voters.max(1));
+    if seen.healthy + electing.len() + undecided.len() < needed {
+        return holds(count(seen));
     }
+    let who = |hosts: &[&HostName]| {
+        let names: Vec<_> = hosts.iter().map(|h| format!("`{h}`")).collect();
+        names.join(", ")
+    };
+    let mut why = count(seen);
+    if !undecided.is_empty() {
+        let hosts = who(&undecided);
+        write!(why, ", but {hosts} may be alive behind a partition or hung").ok();
+    }
+    if !electing.is_empty() {
+        let hosts = who(&electing);
+        let joined = if undecided.is_empty() { ", but" } else { "; and" };
+        write!(why, "{joined} {hosts} may elect a leader as soon as they reach each other").ok();
+    }
+    unknown(why)
 }
 
 fn proven_down(host: &HostName, view: &View) -> bool {

@@ -201,17 +201,18 @@ fn change(
     }
 }
 
-/// A member that was found without a leader does not find one by being started again: it would be waited for in vain.
+/// A member that was found without a leader, or not serving at all, does not find one by being started again: it would be waited for
+/// in vain.
 fn leaderless(site: &Site<'_>, unit: &Unit<'_>, mut back: Action) -> Action {
     let found = site.view.cluster.members.get(site.call.host);
-    let alone = matches!(found, Some(MemberProbe::Serving(status)) if status.leader == 0);
+    let led = matches!(found, Some(MemberProbe::Serving(status)) if status.leader != 0);
     if let Action::Service {
         state: ServiceState::Running,
         wait_s,
         ..
     } = &mut back
         && unit.member.is_some()
-        && alone
+        && !led
     {
         *wait_s = 0;
     }

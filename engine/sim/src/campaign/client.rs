@@ -25,11 +25,15 @@ pub(super) struct Written {
     pub(super) count: usize,
 }
 
-/// Clusters that there are at the start, with all that they hold: clients rely on it.
+/// Clusters that there are at the start, with all that they hold: clients rely on it. Where one has quorum, nobody relies on one
+/// without: that is a former cluster's member, left over.
 pub(super) fn known(model: &Model) -> Acknowledged {
     let dirs = model.hosts.values().flat_map(|h| h.data.values());
     let mut newest: BTreeMap<u64, &crate::cluster::Store> = BTreeMap::new();
-    for member in dirs.filter_map(|d| d.member.as_ref()) {
+    let living = &model.with_quorum;
+    let has_clients = |id: &u64| living.is_empty() || living.contains(id);
+    let members = dirs.filter_map(|d| d.member.as_ref());
+    for member in members.filter(|m| has_clients(&m.cluster_id)) {
         let seen = newest.entry(member.cluster_id).or_insert(&member.store);
         if member.store.revision > seen.revision {
             *seen = &member.store;

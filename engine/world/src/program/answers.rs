@@ -108,7 +108,7 @@ impl<'a> ProbeAnswers<'a> {
     /// The facts, and what is known of the tools. The round trip began and ended at these times of the control host's clock.
     pub fn finish(mut self, began_ms: i64, ended_ms: i64) -> (HostFacts, Known) {
         if let Some(host_ms) = self.host_ms {
-            self.facts.clock_offset_ms = host_ms - (began_ms + ended_ms) / 2;
+            self.facts.clock_offset_ms = super::clock::offset(host_ms, began_ms, ended_ms);
         }
         self.files();
         self.dirs();
