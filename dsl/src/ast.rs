@@ -22,6 +22,14 @@ impl File {
         })
     }
 
+    /// Its tests, in order.
+    pub fn tests(&self) -> impl Iterator<Item = &Test> {
+        self.lines.iter().filter_map(|line| match &line.value {
+            Top::Test(test) => Some(test.as_ref()),
+            _ => None,
+        })
+    }
+
     /// Its procedures, in order.
     pub fn procedures(&self) -> impl Iterator<Item = &Procedure> {
         self.lines.iter().filter_map(|line| match &line.value {
@@ -42,6 +50,34 @@ pub enum Top {
     Procedure(Box<Procedure>),
     /// `runbook NAME { ... }`.
     Runbook(Box<Runbook>),
+    /// `test NAME { ... }`.
+    Test(Box<Test>),
+}
+
+/// `test NAME { ... }`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Test {
+    /// What it shows, in words.
+    pub name: Node<Expr>,
+    /// What stands in it.
+    pub block: Block<TestLine>,
+}
+
+/// A line of a test. Words are names; what they mean is the checker's to say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TestLine {
+    /// `given WORDS`.
+    Given(Vec<Node<Expr>>),
+    /// `given param NAME = VALUE`.
+    Parameter(Node<String>, Node<Expr>),
+    /// `given var NAME = VALUE`.
+    Variable(Node<String>, Node<Expr>),
+    /// `when WORDS`.
+    When(Vec<Node<Expr>>),
+    /// `expect WORDS`.
+    Expect(Vec<Node<Expr>>),
+    /// `expect GUARD`.
+    ExpectGuard(Node<Guard>),
 }
 
 /// `procedure NAME(PARAMETER: TYPE, ...) ABOUT { ... }`.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::catalogue::{GuardName, Type, Verb};
 use crate::expr::Expr;
 use crate::span::{Node, Span};
+use crate::tested::Test;
 
 /// A runbook that passed every check.
 #[derive(Clone, Debug)]
@@ -21,6 +22,7 @@ pub struct CheckedRunbook {
     pub(crate) requires: Vec<GuardUse>,
     pub(crate) body: Vec<Item>,
     pub(crate) on_failure: OnFailure,
+    pub(crate) tests: Vec<Test>,
 }
 
 impl CheckedRunbook {
@@ -67,6 +69,10 @@ impl CheckedRunbook {
     /// Steps, outages, confirmations, ensures in order.
     pub fn body(&self) -> &[Item] {
         &self.body
+    }
+    /// Its tests, in order.
+    pub fn tests(&self) -> &[Test] {
+        &self.tests
     }
     /// What a failure leads to.
     pub fn on_failure(&self) -> OnFailure {

@@ -15,6 +15,7 @@ mod format;
 pub mod parse;
 pub mod span;
 mod suggest;
+pub mod tested;
 
 pub use check::{LoadError, Loader, check, check_file};
 pub use diagnostic::Diagnostic;

@@ -153,6 +153,15 @@ const WORDS: &[&str] = &[
     "target?",
     "\"lib/x.etcdrb\"",
     "test",
+    "given",
+    "is",
+    "down",
+    "cluster",
+    "of",
+    "refused",
+    "by",
+    "param",
+    "var",
 ];
 
 proptest! {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::Place;
 
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 27] = [
     &["exec"],
     &["plan"],
     &["plan", "diff"],
@@ -15,8 +15,10 @@ const COMMANDS: [&[&str]; 25] = [
     &["runs"],
     &["show"],
     &["unlock"],
+    &["new"],
     &["check"],
     &["simulate"],
+    &["test"],
     &["fmt"],
     &["explain"],
     &["view"],

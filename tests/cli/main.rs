@@ -17,4 +17,5 @@ mod scale;
 mod shown;
 mod simulate;
 mod support;
+mod testing;
 mod words;

@@ -3,8 +3,9 @@
 use super::hosts::{covers, demanded, named};
 use super::obligations::{is_member_service, is_word};
 use super::told::Told;
+use super::walk::{self, Visitor};
 use crate::catalogue::{GuardName, Verb};
-use crate::checked::{Call, CheckedRunbook, GuardUse, Item, Step, Target};
+use crate::checked::{Call, CheckedRunbook, GuardUse, Step, Target};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Expr;
@@ -20,7 +21,7 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
         passed: Vec::new(),
         dropped: None,
     };
-    walk.items(&runbook.body);
+    walk::walk(&mut walk, &runbook.body);
     if let Some((span, hosts)) = walk.dropped
         && !walk.through(&[Passed::Drop, Passed::Install, Passed::Restart], hosts)
     {
@@ -57,27 +58,13 @@ struct Walk<'a> {
     dropped: Option<(Span, &'a Expr)>,
 }
 
-impl<'a> Walk<'a> {
-    fn items(&mut self, items: &'a [Item]) {
-        for item in items {
-            match item {
-                Item::Step(step) => self.step(step),
-                Item::Outage { items, .. } => self.items(items),
-                Item::Irreversible { .. } => self.irreversible = true,
-                Item::Ensure(guard) => self.guards(std::slice::from_ref(guard)),
-                Item::Confirm { .. } => {}
-                Item::Called {
-                    arguments,
-                    items,
-                    span,
-                    ..
-                } => {
-                    self.told.enter(*span, arguments);
-                    self.items(items);
-                    self.told.leave();
-                }
-            }
-        }
+impl<'a> Visitor<'a> for Walk<'a> {
+    fn told(&mut self) -> &mut Told<'a> {
+        &mut self.told
+    }
+
+    fn irreversible(&mut self, _: Span) {
+        self.irreversible = true;
     }
 
     fn guards(&mut self, guards: &'a [GuardUse]) {
@@ -104,7 +91,9 @@ impl<'a> Walk<'a> {
             self.passed.truncate(before);
         }
     }
+}
 
+impl<'a> Walk<'a> {
     fn call(&mut self, step: &'a Step, call: &'a Call) {
         let on = &step.on.value;
         let passed = match call.verb {

@@ -89,6 +89,7 @@ pub fn check_file(
     };
     checker.tops();
     checker.procedures();
+    checker.tests_of_nothing();
     let checked = match program.runbook(0) {
         Some(runbook) => Checked::Runbook(Box::new(checker.whole(runbook))),
         None => Checked::Library(checker.library()),
@@ -163,6 +164,7 @@ impl<'a> Checker<'a> {
             membership::check(&checked, &mut self.problems);
             authority::check(&checked, &mut self.problems);
         }
+        checked.tests = self.tests(&checked);
         checked.sources.clone_from(&self.sources);
         checked.files = self.files;
         checked
@@ -180,6 +182,7 @@ impl<'a> Checker<'a> {
             lets: Vec::new(),
             done_when: Vec::new(),
             requires: Vec::new(),
+            tests: Vec::new(),
             body: Vec::new(),
             on_failure: OnFailure::default(),
         }

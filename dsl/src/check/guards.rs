@@ -43,7 +43,7 @@ impl Checker<'_> {
         })
     }
 
-    fn unknown_guard(&mut self, name: &Node<String>) {
+    pub(super) fn unknown_guard(&mut self, name: &Node<String>) {
         let help = match suggest::nearest(&name.value, GUARDS.iter().map(|g| g.name)) {
             Some(near) => {
                 let row = GUARDS.iter().find(|g| g.name == near);

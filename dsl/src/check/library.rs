@@ -57,7 +57,8 @@ impl Checker<'_> {
     }
 
     fn imports_first(&mut self, lines: &[Node<Top>]) {
-        let other = |l: &Node<Top>| matches!(l.value, Top::Procedure(_) | Top::Runbook(_));
+        let other =
+            |l: &Node<Top>| matches!(l.value, Top::Procedure(_) | Top::Runbook(_) | Top::Test(_));
         let Some(first) = lines.iter().position(other) else {
             return;
         };

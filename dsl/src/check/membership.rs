@@ -3,8 +3,9 @@
 use super::hosts::{all_that_answer, covers, demanded, gone, named, one_at_most, requires};
 use super::obligations::{is_member_service, is_word};
 use super::told::Told;
+use super::walk::{self, Visitor};
 use crate::catalogue::{Effect, GuardName, Verb};
-use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Strategy, Target};
+use crate::checked::{Call, CheckedRunbook, GuardUse, OnFailure, Step, Strategy, Target};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
 use crate::expr::Expr;
@@ -25,7 +26,7 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
         removed: Vec::new(),
         stopped: Vec::new(),
     };
-    walk.items(&runbook.body);
+    walk::walk(&mut walk, &runbook.body);
     walk.left_running();
 }
 
@@ -48,35 +49,25 @@ struct Walk<'a> {
     stopped: Vec<&'a Expr>,
 }
 
-impl<'a> Walk<'a> {
-    fn items(&mut self, items: &'a [Item]) {
-        for item in items {
-            match item {
-                Item::Step(step) => self.step(step),
-                Item::Outage { items, .. } => {
-                    self.in_outage = true;
-                    self.items(items);
-                    self.in_outage = false;
-                }
-                Item::Irreversible { .. } => self.irreversible = true,
-                Item::Ensure(guard) => self.guards(std::slice::from_ref(guard)),
-                Item::Confirm { .. } => {}
-                Item::Called {
-                    arguments,
-                    items,
-                    span,
-                    ..
-                } => {
-                    self.told.enter(*span, arguments);
-                    self.items(items);
-                    self.told.leave();
-                }
-            }
-        }
+impl<'a> Visitor<'a> for Walk<'a> {
+    fn told(&mut self) -> &mut Told<'a> {
+        &mut self.told
+    }
+
+    fn outage_begins(&mut self) {
+        self.in_outage = true;
+    }
+
+    fn outage_ends(&mut self) {
+        self.in_outage = false;
+    }
+
+    fn irreversible(&mut self, _: Span) {
+        self.irreversible = true;
     }
 
     /// `save-snapshot` verifies what it saves: the step alone would do. It is the author's word that counts.
-    fn guards(&mut self, guards: &[GuardUse]) {
+    fn guards(&mut self, guards: &'a [GuardUse]) {
         self.saved |= guards
             .iter()
             .any(|g| g.name == GuardName::SnapshotVerified && !g.negated && !g.warn_only);
@@ -111,7 +102,9 @@ impl<'a> Walk<'a> {
         }
         self.guards(&step.ensures);
     }
+}
 
+impl<'a> Walk<'a> {
     fn service(&mut self, step: &'a Step, call: &Call) {
         if is_word(call, "state", "stopped") {
             if is_word(call, "enabled", "disabled") {

@@ -20,9 +20,11 @@ mod scope;
 mod steps;
 mod substitute;
 mod templates;
+mod test;
 mod told;
 mod typing;
 mod unused;
+mod walk;
 
 pub(crate) use arguments::{signature, simple};
 pub(crate) use calls::usage;

@@ -3,6 +3,7 @@
 use super::calls::{is_etcd, may_be_etcd};
 use super::hosts::{covers, named, requires};
 use super::told::Told;
+use super::walk::{self, Visitor};
 use crate::catalogue::{GuardName, Verb};
 use crate::checked::{Call, CheckedRunbook, GuardUse, Item, OnFailure, Step, Strategy, Target};
 use crate::codes::Code;
@@ -29,7 +30,7 @@ pub(super) fn check(runbook: &CheckedRunbook, problems: &mut Vec<Diagnostic>) {
         irreversible: None,
     };
     walk.guards(&runbook.requires);
-    walk.items(&runbook.body);
+    walk::walk(&mut walk, &runbook.body);
     if walk.irreversible.is_none() && runbook.on_failure == OnFailure::RollbackBeforeIrreversible {
         let end = runbook
             .body
@@ -72,32 +73,18 @@ struct Walk<'a> {
     irreversible: Option<Span>,
 }
 
-impl<'a> Walk<'a> {
-    fn items(&mut self, items: &'a [Item]) {
-        for item in items {
-            match item {
-                Item::Step(step) => self.step(step),
-                Item::Outage { items, .. } => {
-                    self.in_outage = true;
-                    self.stopped = false;
-                    self.items(items);
-                    self.in_outage = false;
-                }
-                Item::Confirm { span, .. } => self.confirm(*span),
-                Item::Irreversible { span, .. } => self.point_of_no_return(*span),
-                Item::Ensure(guard) => self.guards(std::slice::from_ref(guard)),
-                Item::Called {
-                    arguments,
-                    items,
-                    span,
-                    ..
-                } => {
-                    self.told.enter(*span, arguments);
-                    self.items(items);
-                    self.told.leave();
-                }
-            }
-        }
+impl<'a> Visitor<'a> for Walk<'a> {
+    fn told(&mut self) -> &mut Told<'a> {
+        &mut self.told
+    }
+
+    fn outage_begins(&mut self) {
+        self.in_outage = true;
+        self.stopped = false;
+    }
+
+    fn outage_ends(&mut self) {
+        self.in_outage = false;
     }
 
     fn guards(&mut self, guards: &'a [GuardUse]) {
@@ -124,7 +111,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn point_of_no_return(&mut self, span: Span) {
+    fn irreversible(&mut self, span: Span) {
         if !self.confirmed {
             self.told.say(
                 Diagnostic::new(Code::IrreversibleUnconfirmed, "nobody was asked before this", span)
@@ -162,7 +149,9 @@ impl<'a> Walk<'a> {
             self.tried.truncate(before.3);
         }
     }
+}
 
+impl<'a> Walk<'a> {
     fn calls(&mut self, step: &'a Step) {
         self.guards(&step.requires);
         for call in &step.calls {

@@ -6,6 +6,7 @@ mod expr;
 mod items;
 mod printer;
 mod steps;
+mod test;
 mod top;
 
 pub use entry::format;

@@ -14,6 +14,7 @@ impl Lines for Top {
         match self {
             Top::Runbook(runbook) => runbook.block.open.span.start,
             Top::Procedure(procedure) => procedure.block.open.span.start,
+            Top::Test(test) => test.block.open.span.start,
             _ => span.end,
         }
     }
@@ -29,6 +30,11 @@ impl Lines for Top {
                 printer.out.push_str(&format!("import {path}"));
             }
             Top::Procedure(procedure) => write_procedure(printer, procedure),
+            Top::Test(test) => {
+                let name = printer.expr(&test.name);
+                printer.out.push_str(&format!("test {name} "));
+                printer.block(&test.block);
+            }
             Top::Runbook(runbook) => {
                 let name = &runbook.name.value;
                 printer.out.push_str(&format!("runbook {name} "));

@@ -112,7 +112,6 @@ impl Builder {
                 Rule::close => block.close = Node::new((), span),
                 Rule::bad_step => self.bad_block::<Statement>(part, Rule::only_step_head),
                 Rule::bad_outage => self.bad_block::<Item>(part, Rule::only_outage_head),
-                Rule::unsupported => self.unsupported(&part),
                 Rule::bad_item => {
                     let found = recover::line(part.as_str(), span, T::KIND);
                     self.problem(found);
@@ -137,30 +136,16 @@ impl Builder {
                 self.problem(found);
             } else if !matches!(
                 part.as_rule(),
-                Rule::kw_runbook | Rule::kw_procedure | Rule::kw_step | Rule::kw_outage
+                Rule::kw_runbook
+                    | Rule::kw_procedure
+                    | Rule::kw_test
+                    | Rule::kw_step
+                    | Rule::kw_outage
             ) {
                 lines.push(part);
             }
         }
         let _: Block<T> = self.block(lines.into_iter());
-    }
-
-    pub(super) fn unsupported(&mut self, pair: &Pair<'_, Rule>) {
-        let word = pair
-            .clone()
-            .into_inner()
-            .next()
-            .map(|w| self.name(&w))
-            .unwrap_or_default();
-        self.problem(
-            Diagnostic::new(
-                Code::Unsupported,
-                format!("`{}` is not supported in this edition", word.value),
-                word.span,
-            )
-            .label("not supported in edition 1")
-            .help("try the runbook with `--dry-run`"),
-        );
     }
 
     fn item(&mut self, pair: Pair<'_, Rule>) -> Option<Item> {
@@ -281,7 +266,7 @@ impl Builder {
             .collect()
     }
 
-    fn guard(&mut self, pair: Pair<'_, Rule>) -> Node<Guard> {
+    pub(super) fn guard(&mut self, pair: Pair<'_, Rule>) -> Node<Guard> {
         let span = self.span(&pair);
         let mut guard = Guard {
             negated: false,
@@ -468,6 +453,8 @@ pub(super) fn is_keyword(rule: Rule) -> bool {
             | Rule::kw_edition
             | Rule::kw_import
             | Rule::kw_procedure
+            | Rule::kw_test
+            | Rule::kw_given
             | Rule::kw_param
             | Rule::kw_target
             | Rule::kw_expect

@@ -4,6 +4,7 @@ mod build;
 mod expr;
 mod recover;
 mod scan;
+mod test;
 mod text;
 mod top;
 mod words;

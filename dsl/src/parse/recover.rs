@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Statement,
     /// Of an undo.
     UndoCall,
+    /// Of a test.
+    TestLine,
 }
 
 /// Words that begin a line of a runbook.
@@ -39,7 +41,10 @@ pub(crate) const ITEM_WORDS: &[&str] = &[
 ];
 
 /// Words that begin a line at the top of a file.
-const TOP_WORDS: [&str; 4] = ["runbook", "import", "procedure", "edition"];
+const TOP_WORDS: [&str; 5] = ["runbook", "import", "procedure", "edition", "test"];
+
+/// Words that begin a line of a test.
+const TEST_WORDS: [&str; 3] = ["given", "when", "expect"];
 
 /// Whether a text begins as a file's line does.
 pub(super) fn begins_top(text: &str) -> bool {
@@ -52,6 +57,7 @@ pub(super) fn top(text: &str, span: Span) -> Diagnostic {
     match word {
         "runbook" => return without_block(text, span, Rule::only_runbook_head),
         "procedure" => return without_block(text, span, Rule::only_procedure_head),
+        "test" => return without_block(text, span, Rule::only_test_head),
         "import" | "edition" => {
             if let Err(error) = Grammar::parse(Rule::only_top, text) {
                 return syntax(&error, text, span.start);
@@ -90,11 +96,15 @@ pub(super) fn line(text: &str, span: Span, kind: Kind) -> Diagnostic {
         Kind::Item => Rule::only_item,
         Kind::Statement => Rule::only_statement,
         Kind::UndoCall => Rule::only_statement,
+        Kind::TestLine => Rule::only_test_line,
     };
     let word = first_word(text);
     let called = text.trim_start()[word.len()..].starts_with('(');
     if kind == Kind::Item && !ITEM_WORDS.contains(&word) && !word.is_empty() && !called {
         return unknown_statement(word, span);
+    }
+    if kind == Kind::TestLine && !TEST_WORDS.contains(&word) && !word.is_empty() {
+        return not_of_a_test(word, span);
     }
     match Grammar::parse(rule, text) {
         Err(error) => syntax(&error, text, span.start),
@@ -116,7 +126,7 @@ fn unknown_statement(word: &str, span: Span) -> Diagnostic {
         place,
     )
     .label("unknown here");
-    if matches!(word, "import" | "procedure") {
+    if matches!(word, "import" | "procedure" | "test") {
         return found.help("it stands at the top of the file, outside of the runbook's braces");
     }
     if crate::catalogue::Verb::parse(word).is_some() {
@@ -130,6 +140,22 @@ fn unknown_statement(word: &str, span: Span) -> Diagnostic {
             "lines begin with `about`, `edition`, `param`, `target`, `let`, `done when`, `require`, `warn`, `step`, `outage`, `confirm`, `irreversible`, `ensure` or `on failure`",
         ),
     }
+}
+
+fn not_of_a_test(word: &str, span: Span) -> Diagnostic {
+    let help = suggest::did_you_mean(word, TEST_WORDS);
+    Diagnostic::new(
+        Code::UnknownStatement,
+        format!("no line of a test begins with `{}`", shown(word)),
+        Span {
+            end: span.start + word.len(),
+            ..span
+        },
+    )
+    .label("unknown here")
+    .help(help.unwrap_or_else(|| {
+        "lines begin with `given`, `when` or `expect`: `runbook explain test`".to_owned()
+    }))
 }
 
 /// The head of a block.

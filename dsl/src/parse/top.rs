@@ -4,7 +4,7 @@ use pest::iterators::{Pair, Pairs};
 
 use super::build::{Builder, is_keyword};
 use super::{Rule, recover};
-use crate::ast::{Item, Procedure, ProcedureParameter, Runbook, Top};
+use crate::ast::{Item, Procedure, ProcedureParameter, Runbook, TestLine, Top};
 use crate::codes::Code;
 use crate::diagnostic::Diagnostic;
 use crate::span::{Node, Span};
@@ -22,7 +22,7 @@ impl Builder {
             match pair.as_rule() {
                 Rule::bad_runbook => self.bad_block::<Item>(pair, Rule::only_runbook_head),
                 Rule::bad_procedure => self.bad_block::<Item>(pair, Rule::only_procedure_head),
-                Rule::unsupported => self.unsupported(&pair),
+                Rule::bad_test => self.bad_block::<TestLine>(pair, Rule::only_test_head),
                 // A file of another kind is told so once, not line by line.
                 Rule::bad_item
                     if seen && lines.is_empty() && !recover::begins_top(pair.as_str()) => {}
@@ -55,6 +55,7 @@ impl Builder {
             Rule::edition => Top::Edition(self.number_node(&parts.next()?)),
             Rule::import => Top::Import(self.text(parts.next()?)),
             Rule::procedure => Top::Procedure(Box::new(self.procedure(parts)?)),
+            Rule::test => Top::Test(Box::new(self.test(parts)?)),
             Rule::runbook => {
                 let mut parts = parts.filter(|p| p.as_rule() != Rule::kw_runbook);
                 Top::Runbook(Box::new(Runbook {

@@ -50,12 +50,11 @@ pub(super) fn word(rule: Rule) -> Option<&'static str> {
         | Rule::plain
         | Rule::label
         | Rule::continued
-        | Rule::unsupported
-        | Rule::unsupported_word
         | Rule::item_word
         | Rule::only_top
         | Rule::bad_runbook
         | Rule::bad_procedure
+        | Rule::bad_test
         | Rule::bad_step
         | Rule::bad_outage
         | Rule::bad_head
@@ -72,6 +71,12 @@ pub(super) fn word(rule: Rule) -> Option<&'static str> {
         Rule::parameters => "`(` with parameters",
         Rule::parameter => "a parameter such as `members: target`",
         Rule::invoke => "a procedure with its arguments",
+        Rule::test | Rule::test_head | Rule::only_test_head | Rule::kw_test => "`test`",
+        Rule::test_line | Rule::good_test_line | Rule::only_test_line => "a line of a test",
+        Rule::given | Rule::given_value | Rule::kw_given => "`given`",
+        Rule::happens => "`when`",
+        Rule::expect_guard | Rule::expect_end => "`expect`",
+        Rule::kw_var => "`var`",
         Rule::kw_runbook => "`runbook`",
         Rule::kw_about => "`about`",
         Rule::kw_edition => "`edition`",

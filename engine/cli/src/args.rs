@@ -1,8 +1,12 @@
 //! The command line: every flag once.
 
+mod test;
+
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+pub use test::{NewArgs, TestArgs, TestFormat};
 
 const EVERYDAY: &str = "\
 Every day:
@@ -64,11 +68,15 @@ pub enum Command {
         after_help = "Examples:\n  runbook unlock 20261123T064013Z-restore-e817b3 -i prod.inv"
     )]
     Unlock(RunArgs),
+    /// Write a runbook to begin with, and its tests
+    New(NewArgs),
     /// Check runbooks without contacting any host
     #[command(after_help = "Examples:\n  runbook check my-own.etcdrb")]
     Check(CheckArgs),
     /// Run a runbook through fault schedules in a simulated cluster; contacts no host
     Simulate(SimulateArgs),
+    /// Run the tests that stand in runbooks, in a simulated cluster; contacts no host
+    Test(TestArgs),
     /// Format runbooks
     #[command(
         after_help = "Examples:\n  runbook fmt my-own.etcdrb\n  runbook fmt --check my-own.etcdrb"

@@ -4,6 +4,8 @@
 pub const OK: u8 = 0;
 /// A bug of ours.
 pub const INTERNAL: u8 = 1;
+/// A test of a runbook failed.
+pub const TEST_FAILED: u8 = 2;
 /// A guard refused.
 pub const REFUSED: u8 = 3;
 /// A host cannot be reached.

@@ -33,7 +33,7 @@ mod value;
 mod verbs;
 mod walk;
 
-pub use build::plan;
+pub use build::{plan, propositions};
 pub use document::{PlanFile, PlanFileError, is_plan_file, read_plan_file, write_plan_file};
 pub use drift::{
     At, Drift, diff, drift, of_facts, of_inventory, of_sources, of_things, source_diff,

@@ -50,7 +50,8 @@ impl MemoryJournal {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn dead() -> JournalError {
+    /// What a killed process's last append meets.
+    pub(crate) fn dead() -> JournalError {
         JournalError::Write {
             path: PathBuf::from("memory"),
             source: io::Error::new(io::ErrorKind::BrokenPipe, "the process was killed"),

@@ -5,7 +5,8 @@
 //!
 //! Time is tokio's: in [`run`] the clock jumps to whatever is waited for next.
 //!
-//! [`campaign`] runs a plan through thousands of fault schedules and judges what came of each.
+//! [`campaign`] runs a plan through thousands of fault schedules and judges what came of each; [`stage`] runs it once, with what
+//! somebody wrote that is to go wrong.
 
 mod actions;
 mod calls;
@@ -23,6 +24,7 @@ mod raft;
 mod receipts;
 mod service;
 mod setup;
+pub mod stage;
 mod starts;
 mod store;
 mod upkeep;

@@ -67,7 +67,7 @@ pub fn starting_states(ground: &Ground) -> Vec<(&'static str, Model)> {
 }
 
 /// Hosts on which etcd is only where the inventory says that it is there already.
-fn fresh(specs: &BTreeMap<HostName, MemberSpec>) -> Model {
+pub(crate) fn fresh(specs: &BTreeMap<HostName, MemberSpec>) -> Model {
     let mut model = Model::bare(specs);
     for (name, spec) in specs {
         if let Some(host) = model.hosts.get_mut(name)
@@ -132,20 +132,25 @@ fn older(model: &Model) -> Model {
 
 /// Every member's file is as large as it may become, by what was overwritten.
 fn full(specs: &BTreeMap<HostName, MemberSpec>) -> Model {
+    full_of(specs, &now())
+}
+
+/// The same, of a store.
+pub(crate) fn full_of(specs: &BTreeMap<HostName, MemberSpec>, store: &Store) -> Model {
     const QUOTA: u64 = 256 << 10;
     const VALUE: usize = 40_000;
     let mut specs = specs.clone();
     for spec in specs.values_mut() {
         spec.quota_bytes = Some(QUOTA);
     }
-    let mut model = Model::formed(&specs, &now());
+    let mut model = Model::formed(&specs, store);
     if let Some(through) = specs.keys().next() {
         while model.put(through, "registry/0", &"7".repeat(VALUE)) {}
     }
     model
 }
 
-fn furnish(model: &mut Model, ground: &Ground) {
+pub(crate) fn furnish(model: &mut Model, ground: &Ground) {
     const DIRS: [&str; 8] = [
         "/etc",
         "/etc/systemd/system",

@@ -5,12 +5,14 @@ pub mod check;
 pub mod exec;
 pub mod inventory;
 pub mod monitor;
+pub mod new;
 pub mod plan_file;
 pub mod rehearse;
 pub mod runs;
 pub mod simulate;
 pub mod snapshot;
 pub mod status;
+pub mod test;
 
 use std::io::Write;
 

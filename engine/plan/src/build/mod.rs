@@ -42,6 +42,22 @@ pub fn plan(prepared: &Prepared<'_>, view: &View) -> Result<Plan, Vec<PlanError>
     }
 }
 
+/// Guards as they would be asked in the run that is planned on this view: for who judges how it ended.
+///
+/// # Errors
+/// The first that cannot be said: a name without a value, hosts that there are not.
+pub fn propositions(
+    prepared: &Prepared<'_>,
+    view: &View,
+    used: &[GuardUse],
+) -> Result<Vec<PlannedGuard>, Vec<PlanError>> {
+    let mut problems = Vec::new();
+    let builder = Builder::new(prepared, view, &mut problems);
+    builder
+        .and_then(|builder| builder.guards(used, view))
+        .map_err(|problem| errors(prepared, vec![problem]))
+}
+
 fn errors(prepared: &Prepared<'_>, problems: Vec<Problem>) -> Vec<PlanError> {
     problems
         .into_iter()

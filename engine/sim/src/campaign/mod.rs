@@ -24,6 +24,8 @@ pub use runs::{Campaign, Finding, Report, StartTally, StrikeTally, end_name};
 pub use schedule::Schedule;
 pub use strike::{Mishap, Strike};
 
+pub(crate) use judge::{changed, units};
+
 /// A state of the world, and the plan that was made on it.
 #[derive(Clone, Debug)]
 pub struct Start {

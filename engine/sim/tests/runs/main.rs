@@ -19,5 +19,6 @@ mod rollback;
 mod rolling;
 mod saved;
 mod space;
+mod stage;
 mod stop;
 mod story;

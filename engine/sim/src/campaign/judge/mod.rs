@@ -21,6 +21,7 @@ use super::schedule::Schedule;
 use super::strike::{Mishap, Strike, step};
 
 pub(super) use ensured::against;
+pub(crate) use undone::{changed, units};
 
 /// What every run keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

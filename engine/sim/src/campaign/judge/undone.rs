@@ -87,7 +87,7 @@ fn place(action: &Action) -> Option<&str> {
     }
 }
 
-fn changed<T: PartialEq>(
+pub(crate) fn changed<T: PartialEq>(
     before: &BTreeMap<String, T>,
     after: &BTreeMap<String, T>,
     excused: &impl Fn(&str) -> bool,
@@ -104,7 +104,7 @@ fn changed<T: PartialEq>(
         .collect()
 }
 
-fn units(
+pub(crate) fn units(
     before: &Image,
     after: &Image,
     rebooted: bool,
