@@ -92,7 +92,7 @@ fn of_a_shared_group_the_hosts_are_named() {
     );
 }
 
-/// `failed` is a host; a member may have a name of its own.
+/// `member` is a host; a member may have a name of its own.
 #[test]
 fn a_member_is_replaced_by_its_hosts_name() {
     let mut specs = three();
