@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use runbook_model::cluster::{Alarm, Member, MemberProbe, MemberStatus, SilentCause};
 use runbook_model::facts::{
-    DataDirFacts, DiskFacts, EtcdProcess, HostError, HostFacts, Listener, ServiceFacts, Tool,
+    Connect, DataDirFacts, DiskFacts, EtcdProcess, EtcdServers, HostError, HostFacts, Listener,
+    ServiceFacts, Tool,
 };
 use runbook_model::host::{HostName, MemberSpec, ServiceManager};
 use runbook_model::view::{Needs, SnapshotFacts, View};
@@ -76,6 +77,12 @@ pub fn bare(needs: &Needs) -> View {
         for dir in &request.data_dirs {
             facts.data_dirs.insert(dir.clone(), DataDirFacts::default());
         }
+        let ends = request.endpoints.iter();
+        facts.endpoints = ends.map(|e| (e.to_string(), Connect::Refused)).collect();
+        facts.api_server = request.api_server.as_ref().map(|manifest| EtcdServers {
+            source: manifest.clone(),
+            endpoints: Ok(needs.members.values().map(MemberSpec::client_url).collect()),
+        });
         view.hosts.insert(host.clone(), Ok(facts));
     }
     for host in needs.members.keys() {
