@@ -52,21 +52,26 @@ fn program(path: &str) -> &str {
 
 /// From `systemctl show -p LoadState -p ExecStart`.
 pub(super) fn of_unit(shown: &str) -> Endpoints {
-    let value = |key: &str| {
-        let lines = shown.lines();
-        lines.filter_map(move |l| l.strip_prefix(key)?.strip_prefix('='))
-    };
-    if value("LoadState").next().is_none_or(|s| s == "not-found") {
+    if values(shown, "LoadState")
+        .next()
+        .is_none_or(|s| s == "not-found")
+    {
         return Err(EtcdServersUntold::Absent);
     }
     // `{ path=/usr/bin/x ; argv[]=/usr/bin/x --a=b ; ignore_errors=no ; ... }`
-    let starts = value("ExecStart").filter_map(|line| line.split_once("argv[]="));
+    let starts = values(shown, "ExecStart").filter_map(|line| line.split_once("argv[]="));
     let words = starts.flat_map(|(_, rest)| {
         let argv = rest.split(" ; ").next().unwrap_or(rest);
         argv.split_whitespace()
             .map(|w| w.trim_matches(['"', '\'']).to_owned())
     });
     endpoints(&words.collect::<Vec<_>>())
+}
+
+fn values<'a>(shown: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
+    shown
+        .lines()
+        .filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='))
 }
 
 /// The flag's values in order: given twice, both count.
@@ -92,11 +97,9 @@ fn endpoints(words: &[String]) -> Endpoints {
     if seen {
         return Ok(found);
     }
-    let in_a_shell = words.iter().any(|w| w.contains(FLAG));
-    let shell = words
-        .first()
-        .is_some_and(|w| matches!(program(w), "sh" | "bash" | "dash" | "ash"));
-    if shell || in_a_shell && words.len() < 4 {
+    let shell = |w: &String| matches!(program(w), "sh" | "bash" | "dash" | "ash");
+    let inside = |w: &String| !w.starts_with("--") && w.contains(FLAG);
+    if words.first().is_some_and(shell) || words.iter().any(inside) {
         Err(EtcdServersUntold::Shell)
     } else if words.iter().any(|w| w.starts_with('$')) {
         Err(EtcdServersUntold::Variables)

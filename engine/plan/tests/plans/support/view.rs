@@ -256,13 +256,14 @@ pub fn alarm(view: &mut View, host: &str) {
     }
 }
 
-/// A member that is listed under another URL.
+/// A member that is listed under another URL, and tells clients one that goes with it.
 pub fn relist(view: &mut View, name: &str, url: &str) {
     for probe in view.cluster.members.values_mut() {
         if let MemberProbe::Serving(status) = probe {
             let list = status.members.iter_mut().flatten();
             for member in list.filter(|m| m.name == name) {
                 member.peer_urls = vec![url.to_owned()];
+                member.client_urls = vec![url.replace(":2380", ":2379")];
             }
         }
     }
