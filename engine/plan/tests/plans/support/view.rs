@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use runbook_model::cluster::{Alarm, Member, MemberProbe, MemberStatus, SilentCause};
 use runbook_model::facts::{
     Connect, DataDirFacts, DiskFacts, EtcdProcess, EtcdServers, HostError, HostFacts, Listener,
-    ServiceFacts, Tool,
+    ProbeRequest, ServiceFacts, Tool,
 };
 use runbook_model::host::{HostName, MemberSpec, ServiceManager};
 use runbook_model::view::{Needs, SnapshotFacts, View};
@@ -77,12 +77,7 @@ pub fn bare(needs: &Needs) -> View {
         for dir in &request.data_dirs {
             facts.data_dirs.insert(dir.clone(), DataDirFacts::default());
         }
-        let ends = request.endpoints.iter();
-        facts.endpoints = ends.map(|e| (e.to_string(), Connect::Refused)).collect();
-        facts.api_server = request.api_server.as_ref().map(|manifest| EtcdServers {
-            source: manifest.clone(),
-            endpoints: Ok(needs.members.values().map(MemberSpec::client_url).collect()),
-        });
+        network(&mut facts, request, needs);
         view.hosts.insert(host.clone(), Ok(facts));
     }
     for host in needs.members.keys() {
@@ -92,6 +87,17 @@ pub fn bare(needs: &Needs) -> View {
         view.snapshots.insert(path.clone(), snapshot());
     }
     view
+}
+
+/// Nobody listens yet and nothing is in the way; API servers name every member of the inventory.
+fn network(facts: &mut HostFacts, request: &ProbeRequest, needs: &Needs) {
+    let ends = request.endpoints.iter();
+    facts.endpoints = ends.map(|e| (e.to_string(), Connect::Refused)).collect();
+    let all = needs.members.values().map(MemberSpec::client_url);
+    facts.api_server = request.api_server.as_ref().map(|manifest| EtcdServers {
+        source: manifest.clone(),
+        endpoints: Ok(all.collect()),
+    });
 }
 
 fn tool(name: &str) -> Tool {
