@@ -146,7 +146,7 @@ codes! {
     Error SecretExposed "runbook::check::secret_exposed"
         "A secret may flow into a template whose file only its owner can read (`mode 0600`), and nowhere else: command lines, titles, questions, paths and world-readable files are seen by others and are journaled."
     Error EmptyStep "runbook::check::empty_step"
-        "A step without a verb and without an `ensure` does nothing, nor does a procedure without a line."
+        "A step without a verb, an `ensure` or a `warn` does nothing, nor does a procedure without a line."
     Error UnreachableStep "runbook::check::unreachable_step"
         "The step can never run: its conditions contradict each other, or its hosts are excluded by themselves."
     Error MaybeEmptyTarget "runbook::check::maybe_empty_target"

@@ -181,8 +181,25 @@ GUARDS = {
     "no-alarm": lambda lab, g, c: not c.alarms and all(h in c.statuses for h in g["members"]),
     "version-runs": lambda lab, g, c: {c.versions.get(h) for h in g["members"]} == {g["version"]},
     "revision-at-least": lambda lab, g, c: all(c.revisions.get(h, -1) >= g["revision"] for h in g["members"]),
+    "peers-reachable": lambda lab, g, c: all(connects(lab, a, b) for a in g["members"] for b in g["members"] if a != b),
+    "etcd-servers-match": lambda lab, g, c: all(
+        given(lab, h) in ({"https://127.0.0.1:2379"} if h in g["members"] else None,
+                          {url for m in c.listed.values() for url in m["clientURLs"]}) for h in g["apis"]),
     "snapshot-verified": lambda lab, g, c: lab.inside(f"{lab.bin}/etcdctl", "snapshot", "status", g["path"]).returncode == 0,
 }
+
+
+def connects(lab, host, other):
+    """Whether a connection to the other one's peer port comes through: somebody answers, or its kernel refuses."""
+    tried = f'IO::Socket::INET->new(PeerAddr => "198.18.0.{10 + int(other[4:])}:2380", Timeout => 2)'
+    return lab.on(host, f"perl -MIO::Socket::INET -MErrno=ECONNREFUSED -e 'print \"open\" if {tried} || $! == ECONNREFUSED'") == "open"
+
+
+def given(lab, host):
+    """The endpoints that stand in an API server's manifest or unit."""
+    look_ = "cat /etc/kubernetes/manifests/kube-apiserver.yaml 2>/dev/null || systemctl cat kube-apiserver"
+    found = re.search(r"--etcd-servers[ =](\S+)", lab.on(host, look_))
+    return set(found[1].split(",")) if found else set()
 
 
 def served(lab, host):

@@ -145,7 +145,7 @@ need_test() {
 }
 
 need_lab() {
-  install_packages systemd-container mmdebstrap debian-archive-keyring iproute2 util-linux procps \
+  install_packages systemd-container mmdebstrap debian-archive-keyring iproute2 nftables util-linux procps \
     openssh-client openssh-server
   # etcd 3.5.1 comes from PyPI. A python3 that is not Debian's brings its own pip.
   python3 -m pip --version >/dev/null 2>&1 || install_packages python3-pip

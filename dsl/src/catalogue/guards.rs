@@ -78,6 +78,10 @@ pub enum GuardName {
     FsyncWithin,
     /// `revision-bumps(members, watchers, bump)`
     RevisionBumps,
+    /// `peers-reachable(members)`
+    PeersReachable,
+    /// `etcd-servers-match(apis, members)`
+    EtcdServersMatch,
 }
 
 /// A guard's row.
@@ -150,6 +154,14 @@ const BUMPS: &[Argument] = &[
         "hosts whose API servers watch the cluster; may be none",
     ),
     at("bump", INT, "revisions to jump ahead"),
+];
+const ETCD_SERVERS: &[Argument] = &[
+    at(
+        "apis",
+        ArgumentType::Target,
+        "hosts of the API servers; may be none",
+    ),
+    MEMBERS_ARG,
 ];
 const CHOICE: &[Argument] = &[at("value", BOOL, "a parameter, or an expression of them")];
 
@@ -422,6 +434,20 @@ pub static GUARDS: &[GuardRow] = &[
         BUMPS,
         "every host's tool restores with a bumped revision, so that watchers notice; or nobody watches",
         "require revision-bumps(members, members, bump)",
+    ),
+    row(
+        GuardName::PeersReachable,
+        "peers-reachable",
+        MEMBERS,
+        "from every host TCP reaches every other one's peer port, whether or not etcd listens there yet; a firewall that answers with resets looks like a port that is closed",
+        "require peers-reachable(members)",
+    ),
+    row(
+        GuardName::EtcdServersMatch,
+        "etcd-servers-match",
+        ETCD_SERVERS,
+        "each API server's `--etcd-servers` names the client URLs of the cluster's voters, no more and no fewer, or of the member on its own host alone",
+        "warn etcd-servers-match(members, members)",
     ),
 ];
 

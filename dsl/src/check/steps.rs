@@ -43,7 +43,11 @@ impl Checker<'_> {
         if out.calls.iter().any(works_on_member) {
             self.stand_for_members(&step.on);
         }
-        let does = |s: &Node<ast::Statement>| !matches!(s.value, ast::Statement::Require(_));
+        // A warning is all that some steps are for; what is required keeps from something.
+        let does = |s: &Node<ast::Statement>| match &s.value {
+            ast::Statement::Require(require) => require.warn_only,
+            _ => true,
+        };
         if !step.block.lines.iter().any(does) {
             self.problem(
                 Diagnostic::new(Code::EmptyStep, "the step does nothing", step.head.span)

@@ -30,4 +30,5 @@ pub use pattern::PatternError;
 pub use problem::{Errors, Place, Problem, Source};
 pub use render::{Secrets, VarLine, graph, list_json, vars};
 pub use rim::StdFiles;
+pub use syntax::yaml::{NotYaml, value as yaml};
 pub use value::{Layer, Origin, Var};

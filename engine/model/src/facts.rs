@@ -42,6 +42,12 @@ pub struct ProbeRequest {
     /// Run whose measurement of the disk is wanted.
     #[serde(default)]
     pub measured_by: Option<String>,
+    /// What to connect to from there.
+    #[serde(default)]
+    pub endpoints: Vec<Endpoint>,
+    /// Manifest of the static pod whose `--etcd-servers` is wanted; where it is absent, systemd's unit of the same name is asked.
+    #[serde(default)]
+    pub api_server: Option<String>,
 }
 
 impl ProbeRequest {
@@ -67,11 +73,34 @@ impl ProbeRequest {
         add(&mut self.packages, &other.packages);
         add(&mut self.media, &other.media);
         add(&mut self.links, &other.links);
+        add(&mut self.endpoints, &other.endpoints);
+        if self.api_server.is_none() {
+            self.api_server.clone_from(&other.api_server);
+        }
         if self.measured_by.is_none() {
             self.measured_by.clone_from(&other.measured_by);
         }
         if self.cluster.is_none() {
             self.cluster.clone_from(&other.cluster);
+        }
+    }
+}
+
+/// Where something listens, or is to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// A name or an address, without brackets.
+    pub address: String,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.address.contains(':') {
+            write!(f, "[{}]:{}", self.address, self.port)
+        } else {
+            write!(f, "{}:{}", self.address, self.port)
         }
     }
 }
@@ -150,6 +179,82 @@ pub struct HostFacts {
     pub links: BTreeMap<String, LinkFacts>,
     /// What the run asked about measured.
     pub fsync: Option<FsyncFacts>,
+    /// By the endpoint asked, as it is written: what came of connecting to it.
+    pub endpoints: BTreeMap<String, Connect>,
+    /// What the API server here is told of etcd, where that was asked.
+    pub api_server: Option<EtcdServers>,
+}
+
+/// What came of connecting to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "connect", rename_all = "kebab-case")]
+pub enum Connect {
+    /// Something listens.
+    Accepted,
+    /// Reset: nothing listens. A firewall that answers with resets looks the same.
+    Refused,
+    /// An ICMP error that says the same as a reset: a firewall's, since a closed port sends none.
+    Rejected,
+    /// No answer in this time.
+    Silent {
+        /// Seconds.
+        limit_s: u32,
+    },
+    /// The kernel's or the resolver's words: no route, prohibited, no such name.
+    Failed {
+        /// Escaped.
+        why: String,
+    },
+    /// Nothing was sent: why.
+    NotTried {
+        /// In words.
+        why: String,
+    },
+}
+
+/// An API server's `--etcd-servers`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EtcdServers {
+    /// Where its flags stand: the manifest's path or the unit's name.
+    pub source: String,
+    /// Endpoints in the order of the flag, as written.
+    pub endpoints: Result<Vec<String>, EtcdServersUntold>,
+}
+
+/// Why an API server's `--etcd-servers` cannot be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum EtcdServersUntold {
+    /// Neither a manifest nor a unit.
+    #[error("there is neither this manifest nor a unit of its name")]
+    Absent,
+    /// The manifest cannot be read.
+    #[error("it cannot be read")]
+    Unreadable,
+    /// The manifest is longer than anybody's.
+    #[error("it is longer than {limit} bytes")]
+    TooLong {
+        /// Bytes that are read.
+        limit: usize,
+    },
+    /// Not a YAML document.
+    #[error("it is not YAML: {detail}")]
+    NotYaml {
+        /// The reader's words, escaped.
+        detail: String,
+    },
+    /// No container of that name.
+    #[error("it has no container `kube-apiserver` with a command")]
+    NoContainer,
+    /// The flag stands inside a shell's program.
+    #[error("a shell starts it: what flags it comes to is not to be told")]
+    Shell,
+    /// The value comes from variables.
+    #[error("its flags come from variables, which are not read")]
+    Variables,
+    /// Without the flag.
+    #[error("it has no `--etcd-servers`")]
+    NoFlag,
 }
 
 /// A block device.

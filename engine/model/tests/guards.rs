@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use runbook_model::cluster::{Alarm, HashKv, Member, MemberProbe, MemberStatus, SilentCause};
 use runbook_model::facts::{
-    BlockDevice, DataDirFacts, DataDirOrigin, DiskFacts, EtcdProcess, FsyncFacts, HostError,
-    HostFacts, LinkFacts, Listener, ServiceFacts, Tool,
+    BlockDevice, Connect, DataDirFacts, DataDirOrigin, DiskFacts, EtcdProcess, EtcdServers,
+    EtcdServersUntold, FsyncFacts, HostError, HostFacts, LinkFacts, Listener, ServiceFacts, Tool,
 };
 use runbook_model::guard::{Guard, Verdict, evaluate, needs};
 use runbook_model::host::{HostName, MemberSpec};
@@ -1276,4 +1276,319 @@ fn revision_bumps() {
     let mut lost = able;
     cut(&mut lost, 2);
     expect(&guard(&[1], 5), &lost, "unknown", "unreachable");
+}
+
+/// Every path as `seen`, but for the one from a host to another.
+fn paths(view: &mut View, seen: &Connect, (from, to, other): (usize, usize, Option<Connect>)) {
+    for a in 1..=3 {
+        let ends = (1..=3).filter(|b| *b != a);
+        let ends = ends.map(|b| (format!("198.18.0.1{b}:2380"), seen.clone()));
+        facts(view, a).endpoints = ends.collect();
+    }
+    let end = format!("198.18.0.1{to}:2380");
+    let ends = &mut facts(view, from).endpoints;
+    match other {
+        Some(other) => ends.insert(end, other),
+        None => ends.remove(&end),
+    };
+}
+
+#[test]
+fn peers_reachable() {
+    let guard = Guard::PeersReachable { members: all(3) };
+    let with = |other| three(|v| paths(v, &Connect::Refused, (1, 3, other)));
+    expect(
+        &guard,
+        &with(Some(Connect::Accepted)),
+        "holds",
+        "6 of 6 paths between the hosts are open, 5 to ports on which nothing listens",
+    );
+    let accepted = three(|v| paths(v, &Connect::Accepted, (1, 3, Some(Connect::Accepted))));
+    expect(
+        &guard,
+        &accepted,
+        "holds",
+        "6 of 6 paths between the hosts are open",
+    );
+    let silent = with(Some(Connect::Silent { limit_s: 2 }));
+    expect(
+        &guard,
+        &silent,
+        "violated",
+        "from `etcd1` to `etcd3` at 198.18.0.13:2380: no answer within 2 s",
+    );
+    let Verdict::Violated { help, observed } = evaluate(&guard, &silent) else {
+        panic!("it is not refused");
+    };
+    // That path, and no other one.
+    assert_eq!(observed.matches("from ").count(), 1, "{observed}");
+    assert_eq!(
+        help.unwrap(),
+        "let through, in firewalls and routes: TCP to 198.18.0.13:2380 on `etcd3` from `etcd1`"
+    );
+    let why = "No route to host".to_owned();
+    expect(
+        &guard,
+        &with(Some(Connect::Failed { why })),
+        "violated",
+        "13:2380: No route to host",
+    );
+    expect(
+        &guard,
+        &with(Some(Connect::Rejected)),
+        "violated",
+        "a firewall rejects",
+    );
+    let why = "it has no `bash`".to_owned();
+    expect(
+        &guard,
+        &with(Some(Connect::NotTried { why })),
+        "unknown",
+        "it has no `bash`",
+    );
+    expect(&guard, &with(None), "unknown", "it was not tried");
+    let mut lost = accepted;
+    cut(&mut lost, 2);
+    expect(&guard, &lost, "unknown", "unreachable");
+    let alone = Guard::PeersReachable { members: all(1) };
+    expect(&alone, &world(1), "holds", "no other host");
+
+    // One connection to each other peer port, and nothing else but who is asked.
+    let asked = needs(&guard, &three(|_| ()).specs);
+    let ends: Vec<_> = asked.hosts[&host(2)]
+        .endpoints
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(ends, ["198.18.0.11:2380", "198.18.0.13:2380"]);
+    assert!(asked.members.is_empty() && asked.snapshots.is_empty());
+    let mut six = spec(1);
+    six.address = "fd00::1".to_owned();
+    let specs = BTreeMap::from([(host(1), six), (host(2), spec(2))]);
+    let asked = needs(&Guard::PeersReachable { members: all(2) }, &specs);
+    assert_eq!(
+        asked.hosts[&host(2)].endpoints[0].to_string(),
+        "[fd00::1]:2380"
+    );
+}
+
+const MANIFEST: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
+
+fn url(n: usize) -> String {
+    format!("https://198.18.0.1{n}:2379")
+}
+
+/// Three members that tell their client URLs, and an API server on each host named with these endpoints.
+fn api_servers(of: &[(&str, &[&str])]) -> View {
+    let mut view = three(|_| ());
+    listing(&mut view, |list| {
+        for member in list {
+            member.client_urls = vec![url(usize::try_from(member.id).unwrap())];
+        }
+    });
+    for (name, ends) in of {
+        let name = HostName::new(*name);
+        let facts = view
+            .hosts
+            .entry(name)
+            .or_insert_with(|| Ok(HostFacts::default()));
+        facts.as_mut().unwrap().api_server = Some(EtcdServers {
+            source: MANIFEST.to_owned(),
+            endpoints: Ok(ends.iter().map(|e| (*e).to_owned()).collect()),
+        });
+    }
+    view
+}
+
+fn listing(view: &mut View, change: impl Fn(&mut Vec<Member>)) {
+    for n in 1..=3 {
+        change(status(view, n).members.as_mut().unwrap());
+    }
+}
+
+fn of_apis(names: &[&str]) -> Guard {
+    Guard::EtcdServersMatch {
+        apis: names.iter().map(|n| HostName::new(*n)).collect(),
+        members: all(3),
+    }
+}
+
+#[test]
+fn etcd_servers_match() {
+    let urls = [url(1), url(2), url(3)];
+    let [one, two, three] = urls.each_ref().map(String::as_str);
+    let guard = of_apis(&["master"]);
+    let seen = |ends: &[&str]| api_servers(&[("master", ends)]);
+    expect(
+        &guard,
+        &seen(&[three, one, two]),
+        "holds",
+        "1 of 1 API servers name the 3 voters",
+    );
+    // The same, written otherwise.
+    let otherwise = ["HTTPS://198.18.0.11:2379/", "198.18.0.12:2379", three];
+    expect(&guard, &seen(&otherwise), "holds", "1 of 1");
+    expect(
+        &guard,
+        &seen(&[one, two]),
+        "violated",
+        "`master` does not name `etcd3`",
+    );
+    expect(
+        &guard,
+        &seen(&[one, two, three, "https://198.18.0.14:2379"]),
+        "violated",
+        "`master` names https://198.18.0.14:2379, no voter's",
+    );
+    expect(
+        &guard,
+        &seen(&["http://198.18.0.11:2379", two, three]),
+        "violated",
+        "does not name `etcd1`",
+    );
+    expect(
+        &guard,
+        &seen(&[]),
+        "violated",
+        "does not name `etcd1`, `etcd2`, `etcd3`",
+    );
+    // A name may stand for any of them, and so may an address for a member that is known by name.
+    expect(
+        &guard,
+        &seen(&["https://etcd.example:2379"]),
+        "unknown",
+        "cannot be told",
+    );
+    let mut by_name = seen(&["https://10.0.0.3:2379", one, two]);
+    listing(&mut by_name, |list| {
+        list[2].client_urls = vec!["https://three.example:2379".into()]
+    });
+    expect(
+        &guard,
+        &by_name,
+        "unknown",
+        "https://10.0.0.3:2379: which members",
+    );
+    // A proxy, perhaps.
+    expect(
+        &guard,
+        &seen(&["https://127.0.0.1:2379"]),
+        "unknown",
+        "cannot be told",
+    );
+
+    let mut untold = seen(&[]);
+    let master = untold
+        .hosts
+        .get_mut(&HostName::new("master"))
+        .unwrap()
+        .as_mut()
+        .unwrap();
+    master.api_server = Some(EtcdServers {
+        source: "kube-apiserver.service".to_owned(),
+        endpoints: Err(EtcdServersUntold::Variables),
+    });
+    expect(
+        &guard,
+        &untold,
+        "unknown",
+        "kube-apiserver.service of `master`: its flags come from variables",
+    );
+    expect(
+        &guard,
+        &api_servers(&[]),
+        "unknown",
+        "`master` was not asked",
+    );
+    let mut dead = seen(&[one, two, three]);
+    all_down(&mut dead);
+    expect(&guard, &dead, "unknown", "no member tells the membership");
+    // Without API servers nobody is asked anything.
+    expect(&of_apis(&[]), &dead, "holds", "no API servers");
+    assert_eq!(needs(&of_apis(&[]), &dead.specs), Default::default());
+    let asked = needs(&guard, &dead.specs);
+    assert_eq!(
+        asked.hosts[&HostName::new("master")].api_server.as_deref(),
+        Some(MANIFEST)
+    );
+    assert_eq!((asked.hosts.len(), asked.members.len()), (1, 3));
+}
+
+#[test]
+fn an_api_server_beside_a_member_may_ask_that_one_alone() {
+    let (one, two, three) = (url(1), url(2), url(3));
+    let guard = of_apis(&["etcd1", "etcd2"]);
+    let stacked = [
+        ("etcd1", &["https://127.0.0.1:2379"][..]),
+        ("etcd2", &[two.as_str()]),
+    ];
+    let view = api_servers(&stacked);
+    expect(
+        &guard,
+        &view,
+        "holds",
+        "2 of 2 API servers name the 3 voters, 2 of them by the one on their own host alone",
+    );
+    let ipv6 = [
+        ("etcd1", &["https://[::1]:2379"][..]),
+        ("etcd2", &["localhost:2379", one.as_str(), three.as_str()]),
+    ];
+    expect(&guard, &api_servers(&ipv6), "holds", "1 of them by the one");
+
+    // Its member has left: what it asks is nobody's.
+    let mut left = view;
+    listing(&mut left, |list| list.retain(|m| m.id != 1));
+    expect(
+        &guard,
+        &left,
+        "violated",
+        "`etcd1` does not name `etcd2`, `etcd3` and names https://127.0.0.1:2379, no voter's",
+    );
+    expect(&of_apis(&["etcd2"]), &left, "holds", "1 of 1");
+    // Nor is a learner anybody's to ask.
+    let mut learner = api_servers(&stacked);
+    listing(&mut learner, |list| list[0].is_learner = true);
+    expect(
+        &guard,
+        &learner,
+        "violated",
+        "names https://127.0.0.1:2379, no voter's",
+    );
+    // Another port than its member's.
+    let other = [("etcd1", &["https://127.0.0.1:12379"][..])];
+    expect(
+        &of_apis(&["etcd1"]),
+        &api_servers(&other),
+        "violated",
+        "names https://127.0.0.1:12379, no voter's",
+    );
+}
+
+#[test]
+fn the_flag_to_put_there_is_told_host_by_host() {
+    let (one, two, three, gone) = (url(1), url(2), url(3), url(9));
+    let view = api_servers(&[
+        ("etcd1", &["https://127.0.0.1:2379", &two]),
+        ("master-a", &[&three, &gone, &one]),
+        ("master-b", &[&one, &two, &three]),
+    ]);
+    let verdict = evaluate(&of_apis(&["etcd1", "master-a", "master-b"]), &view);
+    assert!(matches!(verdict, Verdict::Violated { .. }), "{verdict:?}");
+    assert_eq!(
+        verdict.headline(),
+        "`etcd1` does not name `etcd3`; `master-a` does not name `etcd2` and names https://198.18.0.19:2379, no voter's"
+    );
+    // What is right keeps its place.
+    let lines: Vec<_> = verdict.table().unwrap().lines().collect();
+    assert_eq!(
+        lines,
+        [
+            format!(
+                "host      in{}  flag to put there",
+                " ".repeat(MANIFEST.len() - 2)
+            ),
+            format!("etcd1     {MANIFEST}  --etcd-servers={one},{two},{three}"),
+            format!("master-a  {MANIFEST}  --etcd-servers={three},{one},{two}"),
+        ]
+    );
 }

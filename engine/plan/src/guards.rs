@@ -255,6 +255,11 @@ impl Arguments<'_> {
             },
             GuardName::InventoryMatches => Guard::InventoryMatches { members },
             GuardName::Writable => Guard::Writable { members },
+            GuardName::PeersReachable => Guard::PeersReachable { members },
+            GuardName::EtcdServersMatch => Guard::EtcdServersMatch {
+                apis: self.hosts("apis")?,
+                members,
+            },
             GuardName::CertsValid
             | GuardName::FitsSize
             | GuardName::FsyncWithin

@@ -109,6 +109,12 @@ pub struct Host {
     pub powered: bool,
     /// Its members reach the other hosts.
     pub isolated: bool,
+    /// The address that its member has.
+    pub address: String,
+    /// Hosts whose firewalls drop what it sends to their ports.
+    pub dropped_by: BTreeSet<HostName>,
+    /// Endpoints that its API server is given; none: it has no API server.
+    pub etcd_servers: Option<Vec<String>>,
     /// Counts boots.
     pub boot: u32,
     /// Milliseconds of a one-way trip.
@@ -145,6 +151,9 @@ impl Default for Host {
             reachable: true,
             powered: true,
             isolated: false,
+            address: String::new(),
+            dropped_by: BTreeSet::new(),
+            etcd_servers: None,
             boot: 1,
             latency_ms: 1,
             clock_offset_ms: 0,

@@ -2,8 +2,9 @@
 
 use runbook_model::cluster::{Alarm, HashKv, MemberProbe, MemberQuery, MemberStatus, SilentCause};
 use runbook_model::facts::{
-    BlockDevice, DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, FsyncFacts,
-    HostFacts, LinkFacts, Listener, ProbeRequest, ServiceFacts,
+    BlockDevice, Connect, DataDirFacts, DirFacts, DiskFacts, Endpoint, EtcdProcess, EtcdServers,
+    EtcdServersUntold, FileFacts, FileKind, FsyncFacts, HostFacts, LinkFacts, Listener,
+    ProbeRequest, ServiceFacts,
 };
 use runbook_model::host::{HostName, MemberSpec};
 
@@ -63,12 +64,38 @@ impl Model {
             facts.packages.insert(package.clone(), version);
         }
         host.hardware(request, &mut facts);
+        for end in &request.endpoints {
+            let seen = self.connect(name, end);
+            facts.endpoints.insert(end.to_string(), seen);
+        }
+        facts.api_server = request.api_server.as_ref().map(|manifest| EtcdServers {
+            source: manifest.clone(),
+            endpoints: host.etcd_servers.clone().ok_or(EtcdServersUntold::Absent),
+        });
         facts.etcd_processes = host.processes();
         facts.lock = request
             .cluster
             .as_ref()
             .and_then(|cluster| host.locks.get(cluster).cloned());
         Some(facts)
+    }
+
+    /// What comes of connecting from one host to an endpoint.
+    fn connect(&self, from: &HostName, end: &Endpoint) -> Connect {
+        let silent = Connect::Silent { limit_s: 2 };
+        let own = self.hosts.get(from);
+        let other = self.hosts.iter().find(|(_, h)| h.address == end.address);
+        let (Some(own), Some((to, other))) = (own, other) else {
+            return silent;
+        };
+        let cut = own.isolated || other.isolated || !other.powered;
+        if to != from && (cut || own.dropped_by.contains(to)) {
+            silent
+        } else if other.listener(end.port).is_some() {
+            Connect::Accepted
+        } else {
+            Connect::Refused
+        }
     }
 
     /// A member's own answer.

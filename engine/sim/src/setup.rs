@@ -117,7 +117,10 @@ impl Model {
     pub fn bare(specs: &BTreeMap<HostName, MemberSpec>) -> Self {
         let mut model = Self::default();
         for (name, spec) in specs {
-            let mut host = Host::default();
+            let mut host = Host {
+                address: spec.address.clone(),
+                ..Host::default()
+            };
             add_tools(&mut host, bin_dir(spec), "3.5.16");
             host.users.insert(spec.user.clone());
             model.hosts.insert(name.clone(), host);

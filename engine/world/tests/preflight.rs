@@ -9,7 +9,9 @@ use std::process::{Child, Command};
 
 use hosts::{Lab, done, failed, order};
 use runbook_model::action::{Action, Outcome, ServiceState};
-use runbook_model::facts::{HostFacts, ProbeRequest};
+use runbook_model::facts::{
+    Connect, Endpoint, EtcdServers, EtcdServersUntold, HostFacts, ProbeRequest,
+};
 use runbook_run::world::{Observe, Order};
 
 async fn facts(lab: &Lab, request: ProbeRequest) -> HostFacts {
@@ -224,4 +226,126 @@ async fn two_manifests_of_one_pod_are_nobodys_to_choose_from() {
         std::fs::read_to_string(lab.path("manifests/rb-pod-test.yaml")).unwrap(),
         "manifests"
     );
+}
+
+fn end(address: &str, port: u16) -> Endpoint {
+    Endpoint {
+        address: address.to_owned(),
+        port,
+    }
+}
+
+#[tokio::test]
+async fn a_path_is_proven_by_a_listener_and_by_a_reset() {
+    let lab = Lab::local();
+    let listens = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let open = listens.local_addr().unwrap().port();
+    // Nobody listens on a port that was just given back.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let shut = closed.local_addr().unwrap().port();
+    drop(closed);
+    let canary = lab.path("canary");
+    let hostile = [
+        format!("$(touch {canary})"),
+        format!("x;touch {canary}"),
+        format!("`touch {canary}`"),
+        "-c".to_owned(),
+        "127.0.0.1/22".to_owned(),
+        "a b".to_owned(),
+        "x\n".to_owned(),
+        String::new(),
+    ];
+    let mut asked = vec![
+        end("127.0.0.1", open),
+        end("127.0.0.1", shut),
+        end("localhost", open),
+    ];
+    asked.push(end("nobody.invalid", open));
+    asked.extend(hostile.iter().map(|address| end(address, open)));
+    let began = std::time::Instant::now();
+    let seen = facts(
+        &lab,
+        ProbeRequest {
+            endpoints: asked.clone(),
+            ..ProbeRequest::default()
+        },
+    )
+    .await
+    .endpoints;
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    let of = |at: usize| &seen[&asked[at].to_string()];
+    assert_eq!(
+        (of(0), of(1), of(2)),
+        (&Connect::Accepted, &Connect::Refused, &Connect::Accepted)
+    );
+    // A machine without a name server may also wait for one.
+    assert!(
+        matches!(of(3), Connect::Failed { why } if why.contains("ame"))
+            || matches!(of(3), Connect::Silent { limit_s: 2 }),
+        "{:?}",
+        of(3)
+    );
+    for end in &asked[4..] {
+        let seen = &seen[&end.to_string()];
+        assert!(matches!(seen, Connect::NotTried { .. }), "{end}: {seen:?}");
+    }
+    assert!(!std::path::Path::new(&canary).exists());
+    assert_eq!(seen.len(), asked.len());
+}
+
+#[tokio::test]
+async fn addresses_of_ipv6_are_reached_too() {
+    let Ok(listens) = std::net::TcpListener::bind("[::1]:0") else {
+        eprintln!("this machine has no IPv6");
+        return;
+    };
+    let open = end("::1", listens.local_addr().unwrap().port());
+    let request = ProbeRequest {
+        endpoints: vec![open.clone()],
+        ..ProbeRequest::default()
+    };
+    let seen = facts(&Lab::local(), request).await.endpoints;
+    assert_eq!(seen[&format!("[::1]:{}", open.port)], Connect::Accepted);
+}
+
+#[tokio::test]
+async fn what_an_api_server_is_told_comes_from_its_manifest() {
+    let lab = Lab::local();
+    let manifest = lab.path("rb-no-such-unit.yaml");
+    let asked = || ProbeRequest {
+        api_server: Some(manifest.clone()),
+        ..ProbeRequest::default()
+    };
+    let told = async || facts(&lab, asked()).await.api_server.unwrap();
+    let source = manifest.clone();
+    let absent = EtcdServers {
+        source: source.clone(),
+        endpoints: Err(EtcdServersUntold::Absent),
+    };
+    assert_eq!(told().await, absent);
+    let text = "spec:\n  containers:\n  - name: kube-apiserver\n    command:\n    - kube-apiserver\n    \
+                - --etcd-servers=https://10.0.0.1:2379,$ESC$(id)\n";
+    std::fs::write(
+        &manifest,
+        text.replace("$ESC$(id)", "https://10.0.0.2:2379"),
+    )
+    .unwrap();
+    let both = ["https://10.0.0.1:2379", "https://10.0.0.2:2379"].map(str::to_owned);
+    assert_eq!(
+        told().await,
+        EtcdServers {
+            source,
+            endpoints: Ok(both.to_vec())
+        }
+    );
+    std::fs::write(&manifest, text).unwrap();
+    assert_eq!(told().await.endpoints, Err(EtcdServersUntold::Variables));
+    std::fs::write(&manifest, "#".repeat(70_000)).unwrap();
+    assert!(matches!(
+        told().await.endpoints,
+        Err(EtcdServersUntold::TooLong { .. })
+    ));
+    std::fs::remove_file(&manifest).unwrap();
+    std::fs::create_dir(&manifest).unwrap();
+    assert_eq!(told().await.endpoints, Err(EtcdServersUntold::Unreadable));
 }

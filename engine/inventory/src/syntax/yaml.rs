@@ -106,6 +106,14 @@ pub struct NotYaml {
     pub at: Range<usize>,
 }
 
+/// Reads one document for what it says, as JSON has it: also of files that are no inventories.
+///
+/// # Errors
+/// Not one document, nested too deeply, or one that unfolds to too much.
+pub fn value(text: &str) -> Result<Value, NotYaml> {
+    parse(text).map(|document| document.root.to_value())
+}
+
 /// Reads one document.
 pub fn parse(text: &str) -> Result<Document, NotYaml> {
     let json: Option<Value> = if text.trim_start().starts_with(['{', '[']) {

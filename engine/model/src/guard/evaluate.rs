@@ -1,8 +1,10 @@
 //! Evaluation: a guard and a view in, a verdict out. One function a guard; nothing here asks anybody.
 
+use super::etcd_servers;
 use super::members::{self, list};
 use super::membership;
 use super::needs::disk_path;
+use super::network;
 use super::restored;
 use super::sizing;
 use super::versions;
@@ -70,6 +72,8 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
             watchers,
             bump,
         } => revision_bumps(members, watchers, *bump, view),
+        Guard::PeersReachable { members } => network::peers_reachable(members, view),
+        Guard::EtcdServersMatch { apis, .. } => etcd_servers::matching(apis, view),
         Guard::Writable { .. } => match &view.written {
             None => unknown("nothing was written yet"),
             Some(Ok(seen)) => holds(seen),

@@ -14,7 +14,7 @@ use crate::view::View;
 const LAG: u64 = 5_000;
 
 /// The host of the inventory whose member this is: by its peer URL, else by its name.
-fn host_of<'a>(member: &Member, view: &'a View) -> Option<&'a MemberSpec> {
+pub(super) fn host_of<'a>(member: &Member, view: &'a View) -> Option<&'a MemberSpec> {
     let by_url = view
         .specs
         .values()
@@ -76,7 +76,7 @@ fn foreign(member: &Member) -> String {
     )
 }
 
-fn shown(member: &Member) -> String {
+pub(super) fn shown(member: &Member) -> String {
     if member.name.is_empty() {
         format!("{:x} ({})", member.id, member.peer_urls.join(","))
     } else {
@@ -84,10 +84,10 @@ fn shown(member: &Member) -> String {
     }
 }
 
-const UNTOLD: &str = "no member tells the membership";
+pub(super) const UNTOLD: &str = "no member tells the membership";
 
 /// Members of a former cluster that still run, as after a restore without them: whose list is the right one is not to be told.
-fn several_clusters(view: &View) -> Option<Verdict> {
+pub(super) fn several_clusters(view: &View) -> Option<Verdict> {
     let mut by_id: BTreeMap<u64, Vec<String>> = BTreeMap::new();
     for (host, status) in view.cluster.serving() {
         let hosts = by_id.entry(status.cluster_id).or_default();

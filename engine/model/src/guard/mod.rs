@@ -1,9 +1,11 @@
 //! Guards: propositions about a cluster with three values. Pure.
 
+mod etcd_servers;
 mod evaluate;
 mod members;
 mod membership;
 mod needs;
+mod network;
 mod restored;
 mod sizing;
 mod versions;
@@ -240,6 +242,18 @@ pub enum Guard {
         watchers: Vec<HostName>,
         /// Revisions.
         bump: i64,
+    },
+    /// From every host TCP reaches every other one's peer port.
+    PeersReachable {
+        /// Members.
+        members: Vec<HostName>,
+    },
+    /// Each API server's `--etcd-servers` names exactly the voters' client URLs, or those of the member on its own host.
+    EtcdServersMatch {
+        /// Hosts of the API servers.
+        apis: Vec<HostName>,
+        /// Members.
+        members: Vec<HostName>,
     },
 }
 

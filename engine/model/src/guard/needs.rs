@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use super::Guard;
 use crate::cluster::MemberQuery;
-use crate::facts::{ProbeRequest, ServiceQuery};
+use crate::facts::{Endpoint, ProbeRequest, ServiceQuery};
 use crate::host::{HostName, MemberSpec, ServiceManager};
 use crate::view::Needs;
 
 /// Milliseconds before a member counts as silent, as etcdctl's own default.
 pub const MEMBER_TIMEOUT_MS: u64 = 5_000;
+
+/// Where kubeadm has the manifest of its API server.
+const API_SERVER: &str = "/etc/kubernetes/manifests/kube-apiserver.yaml";
 
 /// Needs of one guard.
 pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
@@ -43,6 +46,12 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
             of_hosts_with(members, specs, tools_probe)
         }
         Guard::DataDirEmpty { members } => of_hosts(members, specs),
+        Guard::PeersReachable { members } => of_hosts_with(members, specs, |spec| ProbeRequest {
+            endpoints: peers(spec, members, specs).map(|(_, end)| end).collect(),
+            cluster: Some(spec.cluster.clone()),
+            ..ProbeRequest::default()
+        }),
+        Guard::EtcdServersMatch { apis, members } => api_servers(apis, members, specs),
         Guard::QuorumLost { members } => {
             let mut needs = of_hosts_with(members, specs, running_probe);
             needs.merge(of_members(members, specs, None));
@@ -74,6 +83,40 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         Guard::AllUnlisted { .. } => of_members(&every(specs), specs, None),
         Guard::Writable { .. } | Guard::Chosen { .. } => Needs::default(),
     }
+}
+
+/// The other members, each with where it is to be reached from a member's host.
+pub(super) fn peers<'a>(
+    spec: &'a MemberSpec,
+    members: &'a [HostName],
+    specs: &'a BTreeMap<HostName, MemberSpec>,
+) -> impl Iterator<Item = (&'a HostName, Endpoint)> {
+    let others = members.iter().filter(|host| **host != spec.host);
+    others.filter_map(|host| {
+        let other = specs.get(host)?;
+        let end = Endpoint {
+            address: other.address.clone(),
+            port: other.peer_port,
+        };
+        Some((host, end))
+    })
+}
+
+/// Without API servers there is nothing to compare the members with.
+fn api_servers(
+    apis: &[HostName],
+    members: &[HostName],
+    specs: &BTreeMap<HostName, MemberSpec>,
+) -> Needs {
+    if apis.is_empty() {
+        return Needs::default();
+    }
+    let mut needs = hosts_only(apis);
+    for request in needs.hosts.values_mut() {
+        request.api_server = Some(API_SERVER.to_owned());
+    }
+    needs.merge(of_members(members, specs, None));
+    needs
 }
 
 /// Everything that can be asked of the host of a member about that member.

@@ -101,6 +101,10 @@ impl Prediction {
         service.exists |= running;
         service.enabled = enabled.unwrap_or(service.enabled);
         if running == was_running {
+            // One that is started anew tells the client URL that its file has by then.
+            if let (ServiceState::Restarted, Some(spec)) = (state, spec) {
+                self.named(&spec);
+            }
             return;
         }
         if let Some(spec) = spec {

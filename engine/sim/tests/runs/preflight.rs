@@ -1,7 +1,7 @@
 //! Disks are timed and then judged, by a step without verbs; static pods go and come back.
 
 use runbook_model::action::{Action, ServiceState};
-use runbook_model::event::RunEnd;
+use runbook_model::event::{Event, RunEnd};
 use runbook_model::guard::Guard;
 use runbook_model::host::HostName;
 use runbook_model::plan::{Plan, PlanItem, Strategy};
@@ -144,5 +144,82 @@ fn a_failure_brings_every_static_pod_back() {
         );
         as_before(&world.model(), &model);
         nothing_twice(&world.model());
+    });
+}
+
+#[test]
+fn a_path_that_is_dropped_one_way_refuses_the_run() {
+    run(async {
+        let specs = specs(3);
+        let mut paths = plan(&specs, vec![]);
+        let members = members(&specs);
+        let open = guard(
+            "peers-reachable(members)",
+            Guard::PeersReachable { members },
+            None,
+        );
+        paths.requires.push(open);
+        let done = RunEnd::Done { changed: false };
+        assert_eq!(end_of(cluster(3), &paths).await, done);
+        // Nobody listens anywhere: what is refused got there.
+        let bare = Model::bare(&specs);
+        assert_eq!(end_of(bare.clone(), &paths).await, done);
+        let mut dropping = bare;
+        let own = dropping.hosts.get_mut(&host(1)).unwrap();
+        own.dropped_by.insert(host(3));
+        let RunEnd::Refused { reason } = end_of(dropping, &paths).await else {
+            panic!("a dropped path passes");
+        };
+        assert!(
+            reason.contains("from `etcd1` to `etcd3` at 198.18.0.3:2380: no answer"),
+            "{reason}"
+        );
+        assert_eq!(reason.matches("from `").count(), 1, "{reason}");
+    });
+}
+
+#[test]
+fn a_step_that_only_warns_refuses_nothing() {
+    run(async {
+        let specs = specs(3);
+        let mut compare = step(1, "Compare the API servers", Strategy::Parallel, vec![]);
+        let mut matching = guard(
+            "etcd-servers-match(apis, members)",
+            Guard::EtcdServersMatch {
+                apis: vec![host(1)],
+                members: members(&specs),
+            },
+            None,
+        );
+        matching.warn_only = true;
+        compare.requires.push(matching);
+        let compare = plan(&specs, vec![PlanItem::Step(Box::new(compare))]);
+        let url = |n: usize| format!("http://198.18.0.{n}:2379");
+        for (given, wanted) in [
+            (Some(vec![url(1), url(2), url(3)]), "holds"),
+            (Some(vec![url(1), url(2)]), "violated"),
+            (None, "unknown"),
+        ] {
+            let mut model = cluster(3);
+            model.hosts.get_mut(&host(1)).unwrap().etcd_servers = given;
+            let (world, journal) = (SimWorld::new(model), MemoryJournal::new());
+            let done = go(&world, &journal, &compare).await.unwrap();
+            assert_eq!(done.end, RunEnd::Done { changed: false });
+            let verdicts: Vec<_> = journal
+                .records()
+                .into_iter()
+                .filter_map(|r| match r.event {
+                    Event::GuardChecked {
+                        step: Some(1),
+                        verdict,
+                        ..
+                    } => Some(verdict),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(verdicts.len(), 1, "{verdicts:?}");
+            let word = serde_json::to_value(&verdicts[0]).unwrap()["verdict"].clone();
+            assert_eq!(word, wanted, "{verdicts:?}");
+        }
     });
 }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use runbook_model::facts::{
-    BlockDevice, DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, FsyncFacts,
-    HostFacts, LinkFacts, Listener, LockFacts, ProbeRequest, ServiceFacts, Tool,
+    BlockDevice, Connect, DataDirFacts, DirFacts, DiskFacts, EtcdProcess, EtcdServers,
+    EtcdServersUntold, FileFacts, FileKind, FsyncFacts, HostFacts, LinkFacts, Listener, LockFacts,
+    ProbeRequest, ServiceFacts, Tool,
 };
 use sha2::{Digest, Sha256};
 
+use super::api_server;
 use super::names::path;
-use super::probe::{systemd_units, usable};
+use super::probe::{CONNECT_LIMIT_S, systemd_units, unit_of, usable};
 use crate::frame::Frame;
 
 /// Tools as a host had them the last time: the file's `INODE SIZE MTIME PATH`, and what running it told.
@@ -90,6 +92,9 @@ impl<'a> ProbeAnswers<'a> {
             "disks" => self.disks(&frame.text()),
             "media" => self.media(frame),
             "card" => self.card(frame),
+            "connect" => self.connect(frame),
+            "connects-none" => self.not_tried("it has no `bash` and `timeout` to try it with"),
+            "api-manifest" | "api-unreadable" | "api-unit" => self.api_server(frame),
             "fsync" => self.facts.fsync = fsync(&frame.text()),
             "ss" => self.ports(ss_listeners(&frame.text())),
             "proc-net" => self.ports(proc_listeners(&frame.text())),
@@ -320,6 +325,7 @@ impl<'a> ProbeAnswers<'a> {
 
     /// What was asked and is not there is there as absent.
     fn absent(&mut self) {
+        self.not_tried("it was not tried");
         for port in &self.request.ports {
             self.facts.ports.entry(*port).or_insert(None);
         }
@@ -396,6 +402,48 @@ impl<'a> ProbeAnswers<'a> {
         let mbit = words.next().and_then(|speed| speed.parse().ok());
         let link = LinkFacts { interface, mbit };
         self.facts.links.insert(asked.clone(), link);
+    }
+
+    fn connect(&mut self, frame: &Frame) {
+        let Some(end) = frame
+            .number(0)
+            .and_then(|at| self.request.endpoints.get(at))
+        else {
+            return;
+        };
+        let text = frame.text();
+        let seen = connected(frame.number(1), &text);
+        self.facts.endpoints.insert(end.to_string(), seen);
+    }
+
+    fn not_tried(&mut self, why: &str) {
+        for end in &self.request.endpoints {
+            let not_tried = || Connect::NotTried {
+                why: why.to_owned(),
+            };
+            let seen = self.facts.endpoints.entry(end.to_string());
+            seen.or_insert_with(not_tried);
+        }
+    }
+
+    fn api_server(&mut self, frame: &Frame) {
+        let Some(manifest) = &self.request.api_server else {
+            return;
+        };
+        let (source, endpoints) = match frame.tag() {
+            "api-manifest" => (manifest.clone(), api_server::of_manifest(&frame.payload)),
+            "api-unreadable" => (manifest.clone(), Err(EtcdServersUntold::Unreadable)),
+            _ => match api_server::of_unit(&frame.text()) {
+                Err(EtcdServersUntold::Absent) => {
+                    (manifest.clone(), Err(EtcdServersUntold::Absent))
+                }
+                told => {
+                    let unit = unit_of(manifest).unwrap_or_default();
+                    (format!("{unit}.service"), told)
+                }
+            },
+        };
+        self.facts.api_server = Some(EtcdServers { source, endpoints });
     }
 
     fn ports(&mut self, listeners: Vec<(u16, Listener)>) {
@@ -510,6 +558,35 @@ impl<'a> ProbeAnswers<'a> {
         self.facts
             .etcd_processes
             .push(EtcdProcess { pid, data_dir });
+    }
+}
+
+/// `dial: connect: No route to host`, of bash, under the exit code that says what it means.
+fn connected(code: Option<usize>, said: &str) -> Connect {
+    let first = said.lines().next().unwrap_or_default();
+    let words = first.rsplit(": ").next().unwrap_or(first);
+    match code {
+        Some(0) => Connect::Accepted,
+        Some(3) => Connect::Refused,
+        Some(4) => Connect::Rejected,
+        // Its limit came while it tried again.
+        Some(124) if said.contains("icmp") => Connect::Rejected,
+        Some(124) => Connect::Silent {
+            limit_s: CONNECT_LIMIT_S,
+        },
+        // A bash that was built without sockets looks for a file.
+        Some(1) if first.contains("/dev/tcp/") => Connect::NotTried {
+            why: "its `bash` opens no connections".to_owned(),
+        },
+        Some(1) if !words.is_empty() => Connect::Failed {
+            why: crate::text::line(words.as_bytes()),
+        },
+        _ => Connect::NotTried {
+            why: format!(
+                "it could not be tried: {}",
+                crate::text::line(first.as_bytes())
+            ),
+        },
     }
 }
 

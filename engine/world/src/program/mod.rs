@@ -4,6 +4,7 @@
 //! as words that [`crate::quote`] made.
 
 mod answers;
+mod api_server;
 mod clock;
 mod names;
 mod order;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use runbook_model::facts::{ProbeRequest, ServiceQuery};
+use runbook_model::facts::{Endpoint, ProbeRequest, ServiceQuery};
 use runbook_model::host::ServiceManager;
 
+use super::api_server::MANIFEST_LIMIT;
 use super::names::{component, name, path};
 use super::{Context, Known, PRELUDE, whole};
 use crate::quote::{NulByte, word, words};
@@ -13,6 +14,9 @@ const PROBE: &str = include_str!("sh/probe.sh");
 /// Everything fixed in a probe's program.
 #[cfg(test)]
 pub(super) const SOURCES: [&str; 2] = [PRELUDE, PROBE];
+
+/// Seconds for one connection, a lost packet's second try included; all are made at once.
+pub(super) const CONNECT_LIMIT_S: u32 = 2;
 
 /// Bytes of files' contents in one record, less than a record may carry.
 const CONTENTS_LIMIT: u64 = 6 * 1024 * 1024;
@@ -77,10 +81,14 @@ pub fn probe(
     services(&mut calls, &request.services)?;
     call(&mut calls, "users", &plain("user", &request.users))?;
     call(&mut calls, "packages", &plain("package", &request.packages))?;
+    if let Some(manifest) = &request.api_server {
+        calls.push_str(&api_server(manifest)?);
+    }
     calls.push_str("etcds\n");
     if request.cluster.is_some() {
         calls.push_str("held_lock\n");
     }
+    calls.push_str(&connects(&request.endpoints)?);
     calls.push_str("frame end\n");
     Ok(whole(&format!(
         "{PRELUDE}{PROBE}{}{calls}",
@@ -99,6 +107,39 @@ fn tools(request: &ProbeRequest, known: &Known) -> Result<String, NulByte> {
     Ok(format!(
         "server_tool {etcd} {dirs} &\nrestore_tools {etcdutl} {etcdctl} {able} {dirs} &\nwait\n"
     ))
+}
+
+/// The manifest, or else the unit that is called as it is.
+fn api_server(manifest: &str) -> Result<String, NulByte> {
+    let Ok(manifest) = path(manifest) else {
+        return Ok(String::new());
+    };
+    let limit = MANIFEST_LIMIT + 1;
+    Ok(match unit_of(&manifest) {
+        Some(unit) => format!("api_server {limit} {}\n", words([&manifest, unit])?),
+        None => String::new(),
+    })
+}
+
+/// `kube-apiserver`, of `/etc/kubernetes/manifests/kube-apiserver.yaml`.
+pub(super) fn unit_of(manifest: &str) -> Option<&str> {
+    let file = manifest.rsplit('/').next()?;
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    name("unit", stem).ok()
+}
+
+/// Addresses that are plain names, each with its place among those asked.
+fn connects(endpoints: &[Endpoint]) -> Result<String, NulByte> {
+    let mut all = Vec::new();
+    for (at, end) in endpoints.iter().enumerate() {
+        if let Ok(address) = name("address", &end.address) {
+            all.extend([at.to_string(), address.to_owned(), end.port.to_string()]);
+        }
+    }
+    if all.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!("connects {CONNECT_LIMIT_S} {}\n", words(all)?))
 }
 
 /// Contents of many files in one record a group: a program started for each would cost more than all else that is asked.

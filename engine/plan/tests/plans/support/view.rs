@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use runbook_model::cluster::{Alarm, Member, MemberProbe, MemberStatus, SilentCause};
 use runbook_model::facts::{
-    DataDirFacts, DiskFacts, EtcdProcess, HostError, HostFacts, Listener, ServiceFacts, Tool,
+    Connect, DataDirFacts, DiskFacts, EtcdProcess, EtcdServers, HostError, HostFacts, Listener,
+    ProbeRequest, ServiceFacts, Tool,
 };
 use runbook_model::host::{HostName, MemberSpec, ServiceManager};
 use runbook_model::view::{Needs, SnapshotFacts, View};
@@ -76,6 +77,7 @@ pub fn bare(needs: &Needs) -> View {
         for dir in &request.data_dirs {
             facts.data_dirs.insert(dir.clone(), DataDirFacts::default());
         }
+        network(&mut facts, request, needs);
         view.hosts.insert(host.clone(), Ok(facts));
     }
     for host in needs.members.keys() {
@@ -85,6 +87,17 @@ pub fn bare(needs: &Needs) -> View {
         view.snapshots.insert(path.clone(), snapshot());
     }
     view
+}
+
+/// Nobody listens yet and nothing is in the way; API servers name every member of the inventory.
+fn network(facts: &mut HostFacts, request: &ProbeRequest, needs: &Needs) {
+    let ends = request.endpoints.iter();
+    facts.endpoints = ends.map(|e| (e.to_string(), Connect::Refused)).collect();
+    let all = needs.members.values().map(MemberSpec::client_url);
+    facts.api_server = request.api_server.as_ref().map(|manifest| EtcdServers {
+        source: manifest.clone(),
+        endpoints: Ok(all.collect()),
+    });
 }
 
 fn tool(name: &str) -> Tool {
@@ -249,13 +262,14 @@ pub fn alarm(view: &mut View, host: &str) {
     }
 }
 
-/// A member that is listed under another URL.
+/// A member that is listed under another URL, and tells clients one that goes with it.
 pub fn relist(view: &mut View, name: &str, url: &str) {
     for probe in view.cluster.members.values_mut() {
         if let MemberProbe::Serving(status) = probe {
             let list = status.members.iter_mut().flatten();
             for member in list.filter(|m| m.name == name) {
                 member.peer_urls = vec![url.to_owned()];
+                member.client_urls = vec![url.replace(":2380", ":2379")];
             }
         }
     }

@@ -144,6 +144,67 @@ card() {
   printf '%s %s\n' "$name" "$speed"
 }
 
+# What bash runs to connect to ADDRESS PORT: of all that a host is sure to have, bash alone opens sockets. A closed port answers with a reset.
+# A firewall's ICMP error reads the same, but is counted by the kernel; others' errors are counted too, so it is tried again.
+DIAL='
+unreachables() {
+  local at name value names=() words
+  count=0
+  while read -ra words; do
+    [[ ${words[0]} = Icmp: ]] || continue
+    for at in "${!names[@]}"; do [[ ${names[at]} != InDestUnreachs ]] || count=${words[at]}; done
+    names=("${words[@]}")
+  done </proc/net/snmp
+  [[ ! -r /proc/net/snmp6 ]] || while read -r name value; do
+    [[ $name != Icmp6InDestUnreachs ]] || count=$((count + value))
+  done </proc/net/snmp6
+}
+for try in 1 2 3; do
+  unreachables
+  before=$count
+  said=$(exec 2>&1 3<"/dev/tcp/$1/$2") && exit 0
+  [[ $said = *"Connection refused"* ]] || { printf "%s" "$said"; exit 1; }
+  unreachables
+  [[ $count != "$before" ]] || exit 3
+  printf "icmp "
+done
+exit 4
+'
+
+# connects LIMIT INDEX ADDRESS PORT...: one connection to each, all at once.
+connects() {
+  limit=$1
+  shift
+  if ! command -v bash >/dev/null || ! command -v timeout >/dev/null; then
+    frame connects-none
+    return 0
+  fi
+  while [ $# -gt 0 ]; do
+    connect "$1" "$2" "$3" &
+    shift 3
+  done
+  wait
+}
+
+# connect INDEX ADDRESS PORT: how it ended, and bash's words. One write: several of these run at once.
+connect() {
+  said=$(timeout "$limit" bash -c "$DIAL" dial "$2" "$3" 2>&1 </dev/null)
+  printf '\n%s connect %s %s\n%s' "$N" "$1" "$?" "$said"
+}
+
+# api_server LIMIT MANIFEST UNIT: what says how it is started here. Only one flag of it is kept on the control host.
+api_server() {
+  if [ -f "$2" ] && [ -r "$2" ]; then
+    frame api-manifest
+    head -c "$1" -- "$2"
+  elif [ -e "$2" ]; then
+    frame api-unreadable
+  else
+    frame api-unit
+    [ "$systemd" = 0 ] || systemctl show -p LoadState -p ExecStart -- "$3.service"
+  fi
+}
+
 # measured RUN: what `measure-disk` of this run left in the host's state.
 measured() {
   state
