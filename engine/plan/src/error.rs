@@ -73,6 +73,8 @@ pub enum Fault {
         name: String,
         /// Nearest.
         meant: Option<String>,
+        /// All hosts.
+        known: Vec<String>,
     },
     /// What the inventory says of a host is not fit: its own error, at its own place.
     #[error("{0}")]
@@ -90,6 +92,8 @@ pub enum Fault {
     EmptyTarget {
         /// Target.
         name: String,
+        /// It is a group of the inventory, and not what parameters leave of one.
+        group: bool,
     },
     /// A number of hosts that the runbook does not allow.
     #[error("the target `{name}` has {found} hosts ({hosts}), and the runbook expects {expected}")]
@@ -236,8 +240,13 @@ impl Fault {
     }
 
     fn mend(&self) -> Option<String> {
+        const SHOWN: usize = 12;
         let listed = |names: &[String]| match names {
             [] => "it has none".to_owned(),
+            names if names.len() > SHOWN => {
+                let first = names[..SHOWN].join(", ");
+                format!("it has {first} and {} more", names.len() - SHOWN)
+            }
             names => format!("it has {}", names.join(", ")),
         };
         let nearest = |meant: &Option<String>, known: &[String]| match meant {
@@ -247,8 +256,8 @@ impl Fault {
         Some(match self {
             Fault::UnknownArgument { meant, known, .. }
             | Fault::UnknownGroup { meant, known, .. }
+            | Fault::UnknownHost { meant, known, .. }
             | Fault::UnknownOverride { meant, known, .. } => nearest(meant, known),
-            Fault::UnknownHost { meant, .. } => format!("did you mean `{}`?", meant.as_ref()?),
             Fault::MissingParameter { doc, example, .. } if doc.is_empty() => {
                 format!("give it: {example}")
             }
@@ -260,9 +269,17 @@ impl Fault {
             }
             Fault::Pattern { help, .. } => return help.clone(),
             Fault::Pki { help, .. } => (*help).to_owned(),
-            Fault::EmptyTarget { .. } => {
+            Fault::EmptyTarget { group: true, .. } => {
                 "put hosts into the group, or write `expect any` if none is fine".to_owned()
             }
+            Fault::EmptyTarget { .. } => {
+                "name other hosts with `-e`: at least one has to be there; `--list-hosts` shows what the targets come to"
+                    .to_owned()
+            }
+            Fault::TargetCount { found, .. } if found.is_multiple_of(2) => format!(
+                "{found} members tolerate as many failures as {}: take a host out of the group, or add one",
+                found - 1
+            ),
             Fault::LimitEmpty { hosts, .. } => format!("without it the run works on {hosts}"),
             Fault::SeveralClusters { .. } => {
                 "run once a cluster, or give all hosts the same etcd_cluster".to_owned()
@@ -401,13 +418,19 @@ const fn is_bidi(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
-/// The nearest of `known` to `name`, if one is near enough to be a slip.
+/// The nearest of `known` to `name`, if one alone is near enough to be a slip.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    known
+    let mut near: Vec<_> = known
         .map(|k| (strsim::damerau_levenshtein(name, k), k))
         .filter(|(distance, k)| *distance <= 1 + name.len().min(k.len()) / 3)
-        .min()
-        .map(|(_, k)| k.to_owned())
+        .collect();
+    near.sort_unstable();
+    match near.as_slice() {
+        // Numbered hosts are all as near: to name one of them would be a guess.
+        [(first, _), (second, _), ..] if first == second => None,
+        [(_, one), ..] => Some((*one).to_owned()),
+        [] => None,
+    }
 }
 
 /// A span as the plan keeps it.

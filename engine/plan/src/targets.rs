@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use runbook_dsl::checked::{Parameter, Target};
+use runbook_dsl::expr::Expr;
 use runbook_model::host::HostName;
 
 use crate::error::{Fault, Problem};
@@ -59,7 +60,10 @@ fn count(target: &Target, hosts: &[HostName]) -> Option<Problem> {
     let name = &target.name.value;
     let found = hosts.len();
     if found == 0 {
-        let empty = Fault::EmptyTarget { name: name.clone() };
+        let empty = Fault::EmptyTarget {
+            name: name.clone(),
+            group: matches!(&target.hosts.value, Expr::Call(of, _) if of.value == "group"),
+        };
         return (!target.may_be_empty).then(|| Problem::from(empty).at(target.hosts.span));
     }
     let allowed = target.counts.is_empty() || target.counts.contains(&(found as u64));

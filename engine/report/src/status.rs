@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use comfy_table::Table;
 use runbook_model::cluster::{MemberProbe, MemberStatus, SilentCause};
 use runbook_model::host::HostName;
-use runbook_model::quorum::{Quorum, quorum};
+use runbook_model::quorum::{MOST_VOTERS, Quorum, quorum};
 use runbook_model::units::bytes;
 use runbook_model::view::View;
 use serde_json::{Value, json};
@@ -271,10 +271,10 @@ fn quorum_line(seen: Quorum) -> Line {
         Line::Well(format!(
             "{of}: quorum needs {needed}, {} may fail{}",
             seen.can_lose(),
-            if seen.voters.is_multiple_of(2) {
-                "; one member fewer would tolerate as many failures"
-            } else {
-                ""
+            match seen.voters {
+                n if n > MOST_VOTERS => "; more than seven make every write slower and the cluster no safer",
+                n if n.is_multiple_of(2) => "; one member fewer would tolerate as many failures",
+                _ => "",
             }
         ))
     } else {

@@ -1,7 +1,7 @@
 //! Evaluation: a guard and a view in, a verdict out. One function a guard; nothing here asks anybody.
 
 use super::members::{self, list};
-use super::membership;
+use super::{hints, membership};
 use super::needs::disk_path;
 use super::sizing;
 use super::versions;
@@ -28,7 +28,7 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
         Guard::ClusterHealthy { members } => members::healthy(members, view),
         Guard::SameHash { members } => members::same_hash(members, view),
         Guard::AllStopped { members } => each(members, view, "stopped", stopped),
-        Guard::DataDirEmpty { members } => each(members, view, "without data", data_dir_empty),
+        Guard::DataDirEmpty { members } => room_for_data(members, view),
         Guard::PortsFree { members } => each(members, view, "with free ports", ports_free),
         Guard::ClocksAgree { hosts } => clocks_agree(hosts, view),
         Guard::NoAlarm { members } => members::no_alarm(members, view),
@@ -136,7 +136,7 @@ fn each(
     members: &[HostName],
     view: &View,
     all: &str,
-    check: impl Fn(&MemberSpec, &HostFacts) -> Finding,
+    mut check: impl FnMut(&MemberSpec, &HostFacts) -> Finding,
 ) -> Verdict {
     let findings = members
         .iter()
@@ -350,6 +350,32 @@ fn data_dir_empty(spec: &MemberSpec, facts: &HostFacts) -> Finding {
             spec.host,
             size(dir.bytes)
         )),
+    }
+}
+
+/// Nothing lies where these members are to have their data. What a living member has is nobody's to move away.
+fn room_for_data(members: &[HostName], view: &View) -> Verdict {
+    let living = members.iter().find(|host| {
+        let formed = membership::listed(host, view).is_some();
+        formed && members::serving(host, view).is_some()
+    });
+    if let Some(host) = living {
+        return violated_help(
+            format!("`{host}` is a member of the cluster already, and its data is in use"),
+            "name a host that is no member yet",
+        );
+    }
+    let mut help = None;
+    let verdict = each(members, view, "without data", |spec, facts| {
+        let finding = data_dir_empty(spec, facts);
+        if matches!(finding, Finding::Bad(_)) && help.is_none() {
+            help = Some(hints::aside(spec));
+        }
+        finding
+    });
+    match verdict {
+        Verdict::Violated { observed, .. } => Verdict::Violated { observed, help },
+        other => other,
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated, violated_help};
+use super::hints;
 use crate::cluster::{MemberProbe, MemberStatus, SilentCause};
 use crate::host::{HostName, Scheme};
 use crate::quorum::{Quorum, quorum};
@@ -88,7 +89,7 @@ pub(super) fn quorum_safe(members: &[HostName], stopping: &[HostName], view: &Vi
     } else {
         violated_help(
             format!("quorum is lost already: {}", count(seen)),
-            "bring the other members back first; if they are gone for good, restore.etcdrb rebuilds the cluster from a snapshot",
+            hints::LOST,
         )
     }
 }
@@ -157,14 +158,22 @@ pub(super) fn healthy(members: &[HostName], view: &View) -> Verdict {
         .filter_map(|h| serving(h, view))
         .map(|s| s.leader)
         .collect();
+    let mut help = None;
     let findings = members
         .iter()
-        .map(|host| match serving(host, view) {
-            None => silent(host, view),
-            Some(status) => member_healthy(host, status, members, view),
+        .map(|host| {
+            let finding = match serving(host, view) {
+                None => silent(host, view),
+                Some(status) => member_healthy(host, status, members, view),
+            };
+            if matches!(finding, Finding::Bad(_)) {
+                help = help.take().or_else(|| mend(host, view));
+            }
+            finding
         })
         .collect();
     match settle(findings, "members healthy") {
+        Verdict::Violated { observed, .. } => Verdict::Violated { observed, help },
         Verdict::Holds { .. } if leaders.len() > 1 => {
             unknown("the members do not agree on the leader yet")
         }
@@ -174,6 +183,20 @@ pub(super) fn healthy(members: &[HostName], view: &View) -> Verdict {
         )),
         other => other,
     }
+}
+
+/// What is to be done for a member that is not healthy, if one thing is clear.
+fn mend(host: &HostName, view: &View) -> Option<String> {
+    let Some(status) = serving(host, view) else {
+        return Some(hints::down(host));
+    };
+    if status.leader == 0 {
+        return Some(hints::NO_LEADER.to_owned());
+    }
+    status
+        .alarms
+        .first()
+        .map(|alarm| hints::alarm(&alarm.kind).to_owned())
 }
 
 fn member_healthy(
@@ -186,10 +209,7 @@ fn member_healthy(
         return Finding::Bad(format!("`{host}` knows no leader"));
     }
     if let Some(alarm) = status.alarms.first() {
-        return Finding::Bad(format!(
-            "alarm {} is active on member {:x}",
-            alarm.kind, alarm.member_id
-        ));
+        return Finding::Bad(hints::alarm_text(alarm, view));
     }
     if let Some(error) = status.errors.first() {
         return Finding::Bad(format!("`{host}` reports `{error}`"));
@@ -274,26 +294,15 @@ pub(super) fn same_hash(members: &[HostName], view: &View) -> Verdict {
 }
 
 pub(super) fn no_alarm(members: &[HostName], view: &View) -> Verdict {
-    let mut alarms = BTreeSet::new();
-    let mut answered = false;
-    for status in members.iter().filter_map(|h| serving(h, view)) {
-        answered = true;
-        alarms.extend(
-            status
-                .alarms
-                .iter()
-                .map(|a| format!("{} on member {:x}", a.kind, a.member_id)),
-        );
-    }
-    if !alarms.is_empty() {
-        violated_help(
-            alarms.into_iter().collect::<Vec<_>>().join("; "),
-            "`runbook status` shows size and quota of every member",
-        )
-    } else if answered {
-        holds("no alarm")
-    } else {
-        unknown("no member answers")
+    let statuses: Vec<_> = members.iter().filter_map(|h| serving(h, view)).collect();
+    let alarms = statuses.iter().flat_map(|s| &s.alarms);
+    // Every member tells of the same.
+    let told: BTreeSet<_> = alarms.clone().map(|a| hints::alarm_text(a, view)).collect();
+    let help = alarms.map(|a| hints::alarm(&a.kind)).next();
+    match help {
+        Some(help) => violated_help(told.into_iter().collect::<Vec<_>>().join("; "), help),
+        None if statuses.is_empty() => unknown("no member answers"),
+        None => holds("no alarm"),
     }
 }
 
@@ -305,10 +314,7 @@ pub(super) fn no_corruption(members: &[HostName], view: &View) -> Verdict {
         .flat_map(|s| &s.alarms)
         .find(|a| a.kind == "CORRUPT");
     match corrupt {
-        Some(alarm) => violated_help(
-            format!("alarm CORRUPT is active on member {:x}", alarm.member_id),
-            "`runbook status` tells whose data differs; `replace.etcdrb` gives that member the others' data",
-        ),
+        Some(alarm) => violated_help(hints::alarm_text(alarm, view), hints::alarm(&alarm.kind)),
         None if statuses.is_empty() => unknown("no member answers"),
         None => holds("no CORRUPT alarm"),
     }
@@ -316,15 +322,25 @@ pub(super) fn no_corruption(members: &[HostName], view: &View) -> Verdict {
 
 /// Every member answers and knows a leader.
 pub(super) fn all_serving(members: &[HostName], view: &View) -> Verdict {
+    let mut help = None;
     let findings = members
         .iter()
         .map(|host| match serving(host, view) {
-            None => silent(host, view),
-            Some(status) if status.leader == 0 => Finding::Bad(format!("`{host}` knows no leader")),
-            Some(_) => Finding::Fine,
+            Some(status) if status.leader != 0 => Finding::Fine,
+            Some(_) => {
+                help = help.take().or_else(|| mend(host, view));
+                Finding::Bad(format!("`{host}` knows no leader"))
+            }
+            None => {
+                help = help.take().or_else(|| mend(host, view));
+                silent(host, view)
+            }
         })
         .collect();
-    settle(findings, "members serve")
+    match settle(findings, "members serve") {
+        Verdict::Violated { observed, .. } => Verdict::Violated { observed, help },
+        other => other,
+    }
 }
 
 pub(super) fn formed(members: &[HostName], view: &View) -> Verdict {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated_help};
+use super::hints;
 use super::members::{serving, silent};
 use crate::cluster::{Member, MemberStatus};
 use crate::host::{HostName, MemberSpec};
@@ -51,36 +52,24 @@ pub fn all_asked(view: &View) -> bool {
 }
 
 /// A member that was added and not brought to its end.
-fn half_way(member: &Member) -> Option<String> {
-    if member.is_learner {
-        Some(format!("{} is a learner left half-way", shown(member)))
+fn half_way(member: &Member, view: &View) -> Option<(String, String)> {
+    let host = host_of(member, view);
+    let shown = hints::shown(member, host);
+    let what = if member.is_learner {
+        format!("{shown} is a learner left half-way")
     } else if member.name.is_empty() {
-        Some(format!("member {} never started", shown(member)))
+        format!("member {shown} never started")
     } else {
-        None
-    }
+        return None;
+    };
+    Some((what, hints::half_way(host)))
 }
-
-const HALF_WAY: &str = "`runbook resume` or `runbook rollback` of the run that added it; or take it out: `scale-down.etcdrb` with `-e leaving=HOST`";
-const FOREIGN: &str = "add its host to the inventory's group; `scale-down.etcdrb` then removes it, if it is not wanted";
-const ALARM: &str = "an alarm is there for a reason: free space or replace the member, then disarm it; `runbook status` names it";
-const DOWN: &str =
-    "start it again; or take it out first: `scale-down.etcdrb` with `-e leaving=HOST`";
-const LAGGING: &str = "wait until it has caught up: `runbook status` shows the lag";
 
 fn foreign(member: &Member) -> String {
     format!(
         "the cluster has a member {} that the inventory does not know",
-        shown(member)
+        hints::shown(member, None)
     )
-}
-
-fn shown(member: &Member) -> String {
-    if member.name.is_empty() {
-        format!("{:x} ({})", member.id, member.peer_urls.join(","))
-    } else {
-        format!("`{}`", member.name)
-    }
 }
 
 const UNTOLD: &str = "no member tells the membership";
@@ -127,7 +116,7 @@ pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
             match finding {
                 Finding::Bad(text) if !told.insert(text.clone()) => Finding::Fine,
                 Finding::Bad(text) => {
-                    help = help.or(what);
+                    help = help.take().or(what);
                     Finding::Bad(text)
                 }
                 other => other,
@@ -144,48 +133,42 @@ pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
         Verdict::Holds { .. } if leaders.len() > 1 => {
             unknown("the members do not agree on the leader yet")
         }
-        Verdict::Violated { observed, .. } => Verdict::Violated {
-            observed,
-            help: help.map(str::to_owned),
-        },
+        Verdict::Violated { observed, .. } => Verdict::Violated { observed, help },
         other => other,
     }
 }
 
 /// What is found of a listed member, and what is to be done where it is bad.
-fn settled_member(member: &Member, newest: u64, view: &View) -> (Finding, Option<&'static str>) {
-    let bad = |what, help| (Finding::Bad(what), Some(help));
+fn settled_member(member: &Member, newest: u64, view: &View) -> (Finding, Option<String>) {
     let Some(spec) = host_of(member, view) else {
-        return bad(foreign(member), FOREIGN);
+        let help = Some(hints::FOREIGN.to_owned());
+        return (Finding::Bad(foreign(member)), help);
     };
-    if let Some(what) = half_way(member) {
-        return bad(what, HALF_WAY);
+    if let Some((what, help)) = half_way(member, view) {
+        return (Finding::Bad(what), Some(help));
     }
     match serving(&spec.host, view) {
-        None => (silent(&spec.host, view), Some(DOWN)),
-        Some(status) => keeps_up(&spec.host, status, newest),
+        None => (silent(&spec.host, view), Some(hints::down(&spec.host))),
+        Some(status) => keeps_up(&spec.host, status, (newest, view)),
     }
 }
 
 fn keeps_up(
     host: &HostName,
     status: &MemberStatus,
-    newest: u64,
-) -> (Finding, Option<&'static str>) {
-    let bad = |what, help| (Finding::Bad(what), Some(help));
+    (newest, view): (u64, &View),
+) -> (Finding, Option<String>) {
+    let bad = |what, help: &str| (Finding::Bad(what), Some(help.to_owned()));
     if status.leader == 0 {
-        return bad(format!("`{host}` knows no leader"), LAGGING);
+        return bad(format!("`{host}` knows no leader"), hints::NO_LEADER);
     }
     if let Some(alarm) = status.alarms.first() {
-        let what = format!(
-            "alarm {} is active on member {:x}",
-            alarm.kind, alarm.member_id
-        );
-        return bad(what, ALARM);
+        return bad(hints::alarm_text(alarm, view), hints::alarm(&alarm.kind));
     }
     let behind = newest.saturating_sub(status.raft_applied_index);
     if behind > LAG {
-        return bad(format!("`{host}` is {behind} entries behind"), LAGGING);
+        let what = format!("`{host}` is {behind} entries behind");
+        return bad(what, hints::LAGGING);
     }
     (Finding::Fine, None)
 }
@@ -263,10 +246,10 @@ pub(super) fn inventory_matches(members: &[HostName], view: &View) -> Verdict {
         host.is_none_or(|h| !members.contains(h))
     });
     if let Some(member) = stranger {
-        return violated_help(foreign(member), FOREIGN);
+        return violated_help(foreign(member), hints::FOREIGN);
     }
-    if let Some(what) = told.iter().find_map(half_way) {
-        return violated_help(what, HALF_WAY);
+    if let Some((what, help)) = told.iter().find_map(|m| half_way(m, view)) {
+        return violated_help(what, help);
     }
     let missing: Vec<_> = members
         .iter()
@@ -278,6 +261,6 @@ pub(super) fn inventory_matches(members: &[HostName], view: &View) -> Verdict {
     }
     violated_help(
         format!("the cluster does not know {}", missing.join(", ")),
-        "`scale-up.etcdrb` makes members of them; or take them out of the inventory's group",
+        hints::UNLISTED,
     )
 }

@@ -1,6 +1,7 @@
 //! Guards: propositions about a cluster with three values. Pure.
 
 mod evaluate;
+mod hints;
 mod members;
 mod membership;
 mod needs;
@@ -148,7 +149,7 @@ pub enum Guard {
     MembershipSettled {
         /// All members that the inventory knows.
         members: Vec<HostName>,
-        /// Of those, the ones that are just being added or promoted: nothing is asked of them.
+        /// Of those, the ones that are just being added or promoted, or that are to leave: nothing is asked of them.
         joining: Vec<HostName>,
     },
     /// Removing these members one after the other leaves quorum each time.
