@@ -7,6 +7,17 @@ use runbook_dsl::checked::CheckedRunbook;
 use runbook_dsl::span::Span;
 use thiserror::Error;
 
+/// How the hosts of a target are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChosenBy {
+    /// They are a group of the inventory.
+    Group,
+    /// By what was seen of the cluster.
+    Observation,
+    /// By names, and by what these leave of a group.
+    Name,
+}
+
 /// A fact that forbids the plan.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum Fault {
@@ -92,8 +103,8 @@ pub enum Fault {
     EmptyTarget {
         /// Target.
         name: String,
-        /// It is a group of the inventory, and not what parameters leave of one.
-        group: bool,
+        /// How its hosts are told.
+        by: ChosenBy,
     },
     /// A number of hosts that the runbook does not allow.
     #[error("the target `{name}` has {found} hosts ({hosts}), and the runbook expects {expected}")]
@@ -193,6 +204,14 @@ pub enum Fault {
         /// Path.
         path: String,
     },
+    /// A service is to run that is not there.
+    #[error("`{host}` has no service `{unit}`, and nothing before this brings one")]
+    NoService {
+        /// Host.
+        host: String,
+        /// Unit.
+        unit: String,
+    },
     /// An expression without a value.
     #[error("{why}")]
     Expression {
@@ -234,6 +253,7 @@ impl Fault {
             Fault::SecretShown { .. } => "runbook::plan::secret-shown",
             Fault::LocalFile { .. } => "runbook::plan::local-file",
             Fault::WouldOverwrite { .. } => "runbook::plan::would-overwrite",
+            Fault::NoService { .. } => "runbook::plan::no-service",
             Fault::Expression { .. } => "runbook::plan::expression",
             Fault::Pki { .. } => "runbook::plan::certificates",
         }
@@ -269,13 +289,18 @@ impl Fault {
             }
             Fault::Pattern { help, .. } => return help.clone(),
             Fault::Pki { help, .. } => (*help).to_owned(),
-            Fault::EmptyTarget { group: true, .. } => {
-                "put hosts into the group, or write `expect any` if none is fine".to_owned()
+            Fault::EmptyTarget { by, .. } => match by {
+                ChosenBy::Group => {
+                    "put hosts into the group, or write `expect any` if none is fine"
+                }
+                ChosenBy::Observation => {
+                    "no member fits that now: `runbook status` shows who serves"
+                }
+                ChosenBy::Name => {
+                    "at least one host has to be there: name others, or fewer, with `-e`"
+                }
             }
-            Fault::EmptyTarget { .. } => {
-                "name other hosts with `-e`: at least one has to be there; `--list-hosts` shows what the targets come to"
-                    .to_owned()
-            }
+            .to_owned(),
             Fault::TargetCount { found, .. } if found.is_multiple_of(2) => format!(
                 "{found} members tolerate as many failures as {}: take a host out of the group, or add one",
                 found - 1
@@ -286,6 +311,10 @@ impl Fault {
             }
             Fault::SecretShown { .. } => {
                 "keep it in a file and use `upload`: its content stays out of plans and logs"
+                    .to_owned()
+            }
+            Fault::NoService { .. } => {
+                "`deploy.etcdrb` makes a member's unit; others are made by what they belong to"
                     .to_owned()
             }
             Fault::WouldOverwrite { .. } => "name another file, or move this one away".to_owned(),

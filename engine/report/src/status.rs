@@ -272,7 +272,8 @@ fn quorum_line(seen: Quorum) -> Line {
             "{of}: quorum needs {needed}, {} may fail{}",
             seen.can_lose(),
             match seen.voters {
-                n if n > MOST_VOTERS => "; more than seven make every write slower and the cluster no safer",
+                n if n > MOST_VOTERS =>
+                    "; more than seven make every write slower and the cluster no safer",
                 n if n.is_multiple_of(2) => "; one member fewer would tolerate as many failures",
                 _ => "",
             }

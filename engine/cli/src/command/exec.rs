@@ -373,7 +373,11 @@ pub(super) fn unreachable(view: &View) -> Failure {
     let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
     let help = errors.first().map(|error| help_for(error).to_owned());
     let text = text.join("\n");
-    Failure::say(exit::UNREACHABLE, format!("{text}; nothing was changed"), help)
+    Failure::say(
+        exit::UNREACHABLE,
+        format!("{text}; nothing was changed"),
+        help,
+    )
 }
 
 const fn help_for(error: &HostError) -> &'static str {

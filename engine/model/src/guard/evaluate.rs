@@ -1,11 +1,11 @@
 //! Evaluation: a guard and a view in, a verdict out. One function a guard; nothing here asks anybody.
 
 use super::members::{self, list};
-use super::{hints, membership};
 use super::needs::disk_path;
 use super::sizing;
 use super::versions;
 use super::{Guard, Verdict};
+use super::{hints, membership};
 use crate::facts::{HostFacts, ServiceFacts, Tool};
 use crate::host::{HostName, MemberSpec};
 use crate::units::bytes as size;
@@ -456,10 +456,13 @@ fn cluster_absent(members: &[HostName], view: &View) -> Verdict {
         .iter()
         .find_map(|h| members::serving(h, view).map(|s| (h, s)))
     {
-        return violated(format!(
-            "a member of cluster {:x} serves on `{host}`",
-            status.cluster_id
-        ));
+        return violated_help(
+            format!(
+                "a member of cluster {:x} serves on `{host}`",
+                status.cluster_id
+            ),
+            hints::FORMED,
+        );
     }
     each(
         members,

@@ -9,6 +9,8 @@ pub(super) const FOREIGN: &str = "add its host to the inventory's group; `scale-
 pub(super) const LAGGING: &str = "wait until it has caught up: `runbook status` shows the lag";
 pub(super) const UNLISTED: &str =
     "`scale-up.etcdrb` makes members of them; or take them out of the inventory's group";
+pub(super) const FORMED: &str =
+    "a cluster is formed once; further hosts join it with `scale-up.etcdrb`";
 pub(super) const NO_LEADER: &str = "`runbook status` tells who is missing: bring them back; if they are gone for good, \
      `recover-majority.etcdrb` goes on from what a survivor has";
 pub(super) const LOST: &str = "bring the other members back first; if they are gone for good, `recover-majority.etcdrb` goes on from what \

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated, violated_help};
-use super::hints;
+use super::{hints, membership};
 use crate::cluster::{MemberProbe, MemberStatus, SilentCause};
 use crate::host::{HostName, Scheme};
 use crate::quorum::{Quorum, quorum};
@@ -158,13 +158,20 @@ pub(super) fn healthy(members: &[HostName], view: &View) -> Verdict {
         .filter_map(|h| serving(h, view))
         .map(|s| s.leader)
         .collect();
-    let mut help = None;
+    // What is no member is not down.
+    let unlisted = membership::unlisted(members, view);
+    let mut help = unlisted.as_ref().map(|_| hints::UNLISTED.to_owned());
     let findings = members
         .iter()
         .map(|host| {
-            let finding = match serving(host, view) {
-                None => silent(host, view),
-                Some(status) => member_healthy(host, status, members, view),
+            let finding = match (serving(host, view), &unlisted) {
+                (None, Some(what)) if membership::listed(host, view).is_none() => {
+                    Finding::Bad(what.clone())
+                }
+                (None, _) => silent(host, view),
+                (Some(status), _) => {
+                    member_healthy(host, status, (members, unlisted.as_ref()), view)
+                }
             };
             if matches!(finding, Finding::Bad(_)) {
                 help = help.take().or_else(|| mend(host, view));
@@ -193,16 +200,18 @@ fn mend(host: &HostName, view: &View) -> Option<String> {
     if status.leader == 0 {
         return Some(hints::NO_LEADER.to_owned());
     }
-    status
-        .alarms
-        .first()
-        .map(|alarm| hints::alarm(&alarm.kind).to_owned())
+    if let Some(alarm) = status.alarms.first() {
+        return Some(hints::alarm(&alarm.kind).to_owned());
+    }
+    let mut listed = status.members.iter().flatten();
+    let (_, help) = listed.find_map(|m| membership::misplaced(m, view))?;
+    Some(help)
 }
 
 fn member_healthy(
     host: &HostName,
     status: &MemberStatus,
-    members: &[HostName],
+    (members, unlisted): (&[HostName], Option<&String>),
     view: &View,
 ) -> Finding {
     if status.leader == 0 {
@@ -231,20 +240,23 @@ fn member_healthy(
         .map(|s| s.name.as_str())
         .collect();
     match listed.iter().find(|m| !known.contains(m.name.as_str())) {
-        Some(member) if member.name.is_empty() => Finding::Bad(format!(
-            "member {:x} ({}) never started",
-            member.id,
-            member.peer_urls.join(",")
-        )),
+        Some(member) if member.name.is_empty() => match membership::misplaced(member, view) {
+            Some((what, _)) => Finding::Bad(what),
+            None => Finding::Fine,
+        },
         Some(member) => Finding::Bad(format!(
             "the cluster has a member `{}` that the inventory does not know",
             member.name
         )),
-        None if listed.len() < known.len() => Finding::Bad(format!(
-            "`{host}` lists {} members, the inventory {}",
-            listed.len(),
-            known.len()
-        )),
+        None if listed.len() < known.len() => {
+            Finding::Bad(unlisted.cloned().unwrap_or_else(|| {
+                format!(
+                    "`{host}` lists {} members, the inventory {}",
+                    listed.len(),
+                    known.len()
+                )
+            }))
+        }
         None => Finding::Fine,
     }
 }
@@ -322,19 +334,21 @@ pub(super) fn no_corruption(members: &[HostName], view: &View) -> Verdict {
 
 /// Every member answers and knows a leader.
 pub(super) fn all_serving(members: &[HostName], view: &View) -> Verdict {
-    let mut help = None;
+    let unlisted = membership::unlisted(members, view);
+    let mut help = unlisted.as_ref().map(|_| hints::UNLISTED.to_owned());
     let findings = members
         .iter()
-        .map(|host| match serving(host, view) {
-            Some(status) if status.leader != 0 => Finding::Fine,
-            Some(_) => {
-                help = help.take().or_else(|| mend(host, view));
-                Finding::Bad(format!("`{host}` knows no leader"))
-            }
-            None => {
-                help = help.take().or_else(|| mend(host, view));
-                silent(host, view)
-            }
+        .map(|host| {
+            let finding = match (serving(host, view), &unlisted) {
+                (Some(status), _) if status.leader != 0 => return Finding::Fine,
+                (Some(_), _) => Finding::Bad(format!("`{host}` knows no leader")),
+                (None, Some(what)) if membership::listed(host, view).is_none() => {
+                    Finding::Bad(what.clone())
+                }
+                (None, _) => silent(host, view),
+            };
+            help = help.take().or_else(|| mend(host, view));
+            finding
         })
         .collect();
     match settle(findings, "members serve") {
@@ -355,7 +369,10 @@ pub(super) fn formed(members: &[HostName], view: &View) -> Verdict {
         return if missing.is_empty() {
             holds(format!("a cluster of {} members", listed.len()))
         } else {
-            violated(format!("the cluster does not know {}", missing.join(", ")))
+            violated_help(
+                format!("the cluster does not know {}", missing.join(", ")),
+                hints::UNLISTED,
+            )
         };
     }
     let with_data: Vec<_> = members

@@ -65,6 +65,25 @@ fn half_way(member: &Member, view: &View) -> Option<(String, String)> {
     Some((what, hints::half_way(host)))
 }
 
+/// A listed member that the inventory does not know, or that never started; and what is to be done about it.
+pub(super) fn misplaced(member: &Member, view: &View) -> Option<(String, String)> {
+    if host_of(member, view).is_none() {
+        return Some((foreign(member), hints::FOREIGN.to_owned()));
+    }
+    half_way(member, view).filter(|_| member.name.is_empty())
+}
+
+/// Of these hosts those whose members the cluster does not list, in words; none: it lists them all, or nobody tells.
+pub(super) fn unlisted(members: &[HostName], view: &View) -> Option<String> {
+    view.cluster.membership()?;
+    let missing: Vec<_> = members
+        .iter()
+        .filter(|h| listed(h, view).is_none())
+        .map(|h| format!("`{h}`"))
+        .collect();
+    (!missing.is_empty()).then(|| format!("the cluster does not know {}", missing.join(", ")))
+}
+
 fn foreign(member: &Member) -> String {
     format!(
         "the cluster has a member {} that the inventory does not know",
@@ -251,16 +270,8 @@ pub(super) fn inventory_matches(members: &[HostName], view: &View) -> Verdict {
     if let Some((what, help)) = told.iter().find_map(|m| half_way(m, view)) {
         return violated_help(what, help);
     }
-    let missing: Vec<_> = members
-        .iter()
-        .filter(|h| listed(h, view).is_none())
-        .map(|h| format!("`{h}`"))
-        .collect();
-    if missing.is_empty() {
-        return holds(format!("{} members, as in the inventory", told.len()));
+    match unlisted(members, view) {
+        None => holds(format!("{} members, as in the inventory", told.len())),
+        Some(missing) => violated_help(missing, hints::UNLISTED),
     }
-    violated_help(
-        format!("the cluster does not know {}", missing.join(", ")),
-        hints::UNLISTED,
-    )
 }

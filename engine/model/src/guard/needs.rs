@@ -42,6 +42,11 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         Guard::RevisionBumps { members, .. } | Guard::ToolsPresent { members, .. } => {
             of_hosts_with(members, specs, tools_probe)
         }
+        Guard::Upgradable { members, .. } => {
+            let mut needs = of_hosts_with(members, specs, tools_probe);
+            needs.merge(of_members(members, specs, None));
+            needs
+        }
         Guard::DataDirEmpty { members } => of_hosts(members, specs),
         Guard::QuorumLost { members } => {
             let mut needs = of_hosts_with(members, specs, running_probe);
@@ -64,7 +69,6 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         | Guard::NoCorruption { members }
         | Guard::SameVersion { members }
         | Guard::VersionRuns { members, .. }
-        | Guard::Upgradable { members, .. }
         | Guard::RemovalSafe { members, .. }
         | Guard::InventoryMatches { members }
         | Guard::CertificatesServed { members }

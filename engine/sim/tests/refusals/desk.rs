@@ -38,12 +38,12 @@ impl Said {
 
 struct Playbooks;
 
-fn playbooks() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../playbooks")
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn read(name: &str) -> Result<SourceText, LoadError> {
-    let text = std::fs::read_to_string(playbooks().join(name));
+    let text = std::fs::read_to_string(root().join("playbooks").join(name));
     let text = text.map_err(|e| LoadError::Unreadable {
         path: name.to_owned(),
         reason: e.to_string(),
@@ -143,7 +143,10 @@ async fn carried_out(world: &Arc<SimWorld>, plan: Plan) -> RunEnd {
         saved: None,
     };
     let journal = Box::new(MemoryJournal::new());
-    execute(world.clone(), journal, plan, options).await.unwrap().end
+    execute(world.clone(), journal, plan, options)
+        .await
+        .unwrap()
+        .end
 }
 
 fn bad_input(errors: &[PlanError], unchanged: bool) -> Said {

@@ -33,6 +33,8 @@ pub enum State {
     DeadHost,
     /// Two of five hosts have no power.
     TwoDead,
+    /// The same, and the first of them is back with an empty disk.
+    OneOfTwoIsBack,
     /// The third of three members is stopped; its host answers.
     DownMember,
     /// Two of three hosts have no power.
@@ -59,6 +61,7 @@ pub const ALL: &[State] = &[
     State::UnknownLearner,
     State::DeadHost,
     State::TwoDead,
+    State::OneOfTwoIsBack,
     State::DownMember,
     State::DeadMajority,
     State::DownMajority,
@@ -148,6 +151,14 @@ impl State {
                 model.power_off(&host(4));
                 model.power_off(&host(5));
             }),
+            State::OneOfTwoIsBack => place(5, 5, |model| {
+                model.stop(&host(4), "etcd");
+                let back = model.hosts.get_mut(&host(4)).unwrap();
+                back.data.clear();
+                back.files.clear();
+                back.services.clear();
+                model.power_off(&host(5));
+            }),
             State::DownMember => place(3, 3, |model| model.stop(&host(3), "etcd")),
             State::DeadMajority => place(3, 3, |model| {
                 model.power_off(&host(2));
@@ -171,7 +182,12 @@ fn newer(model: &mut Model) {
 fn alarm(model: &mut Model) {
     let id = model.running_member(&host(2)).unwrap().member_id;
     for number in 1..=3 {
-        let data = model.hosts.get_mut(&host(number)).unwrap().data.values_mut();
+        let data = model
+            .hosts
+            .get_mut(&host(number))
+            .unwrap()
+            .data
+            .values_mut();
         for member in data.filter_map(|dir| dir.member.as_mut()) {
             member.alarms.insert(id);
         }
