@@ -13,6 +13,9 @@ pub(super) const FORMED: &str =
     "a cluster is formed once; further hosts join it with `scale-up.etcdrb`";
 pub(super) const NO_LEADER: &str = "`runbook status` tells who is missing: bring them back; if they are gone for good, \
      `recover-majority.etcdrb` goes on from what a survivor has";
+pub(super) const ALONE: &str =
+    "one member alone has nobody to stand in for it: `scale-up.etcdrb` adds others";
+pub(super) const SPARE: &str = "`runbook status` tells who is missing: bring them back first";
 pub(super) const LOST: &str = "bring the other members back first; if they are gone for good, `recover-majority.etcdrb` goes on from what \
      a survivor has, `restore.etcdrb` from a snapshot";
 

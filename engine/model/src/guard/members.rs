@@ -81,11 +81,18 @@ pub(super) fn quorum_safe(members: &[HostName], stopping: &[HostName], view: &Vi
     }
     let names: Vec<_> = stopping.iter().map(|h| format!("`{h}`")).collect();
     if seen.holds() {
-        violated(format!(
-            "{}: stopping {} would lose quorum",
-            count(seen),
-            names.join(", ")
-        ))
+        violated_help(
+            format!(
+                "{}: stopping {} would lose quorum",
+                count(seen),
+                names.join(", ")
+            ),
+            if seen.voters == 1 {
+                hints::ALONE
+            } else {
+                hints::SPARE
+            },
+        )
     } else {
         violated_help(
             format!("quorum is lost already: {}", count(seen)),
