@@ -212,7 +212,7 @@ fn what_may_not_be_is_refused_before_anything_changes() {
         members.refuses(code, &words, said);
     };
     down("etcd9", &["the inventory has no host `etcd9`"], 10);
-    down("etcd1,etcd2,etcd3", &["the target `staying` is empty"], 10);
+    down("etcd1,etcd2,etcd3", &["the target `rest` is empty"], 10);
 
     // A data dir that holds anything.
     fs::create_dir_all(members.place.path().join("e4/data/member")).unwrap();
@@ -268,7 +268,7 @@ fn a_cluster_that_is_not_well_is_mended_before_it_grows() {
         &[
             learner,
             "`runbook resume` or `runbook rollback`",
-            "-e member=NAME",
+            "-e member=etcd4",
         ],
     );
     up("5.inv", &[learner]);

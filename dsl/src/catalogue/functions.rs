@@ -139,7 +139,7 @@ pub static FUNCTIONS: &[FunctionRow] = &[
         Function::Listed,
         "listed",
         true,
-        "the hosts whose members the cluster lists, when the run begins",
+        "the hosts whose members the cluster lists, when the run begins; all of them where no member tells",
         "target formed = listed(members) expect any",
     ),
     of_target(

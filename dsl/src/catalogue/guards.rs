@@ -48,7 +48,7 @@ pub enum GuardName {
     CertsValid,
     /// `certificates-served(members)`
     CertificatesServed,
-    /// `membership-settled(members)`
+    /// `membership-settled(members, leaving?)`
     MembershipSettled,
     /// `removal-safe(members, leaving)`
     RemovalSafe,
@@ -126,6 +126,14 @@ const TOOLS: &[Argument] = &[
 const REVISION: &[Argument] = &[MEMBERS_ARG, at("revision", INT, "lowest revision")];
 const CERTIFICATES: &[Argument] = &[MEMBERS_ARG, at("within", DURATION, "how long from now")];
 
+const SETTLED: &[Argument] = &[
+    MEMBERS_ARG,
+    maybe(at(
+        "leaving",
+        ArgumentType::Target,
+        "those about to be removed, of which nothing is asked",
+    )),
+];
 const REMOVAL: &[Argument] = &[
     MEMBERS_ARG,
     at("leaving", ArgumentType::Target, "those to be removed"),
@@ -333,7 +341,7 @@ pub static GUARDS: &[GuardRow] = &[
     row(
         GuardName::MembershipSettled,
         "membership-settled",
-        MEMBERS,
+        SETTLED,
         "every member that the cluster lists is a started voter known to the inventory, serves, agrees and keeps up; no alarm, no learner left over",
         "require membership-settled(members)",
     ),

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// More voters than this make every write slower and the cluster no safer.
+pub const MOST_VOTERS: usize = 7;
+
 /// Members needed to commit among `voters`: floor(n/2)+1.
 pub const fn quorum(voters: usize) -> usize {
     voters / 2 + 1

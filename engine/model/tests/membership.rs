@@ -12,8 +12,14 @@ use runbook_model::host::{HostName, MemberSpec};
 use runbook_model::view::View;
 
 const CLUSTER: u64 = 0xc1;
-const HALF_WAY: &str = "`runbook resume` or `runbook rollback` of the run that added it; or take it out: `scale-down.etcdrb` with `-e member=NAME`";
 const FOREIGN: &str = "add its host to the inventory's group; `scale-down.etcdrb` then removes it, if it is not wanted";
+
+/// What is said of a member that was left half-way.
+fn half_way(host: &str) -> String {
+    format!(
+        "`runbook resume` or `runbook rollback` of the run that added it; or take it out: `scale-down.etcdrb` with `-e member={host}`"
+    )
+}
 
 fn host(n: usize) -> HostName {
     HostName::new(format!("etcd{n}"))
@@ -152,17 +158,17 @@ fn a_settled_membership() {
     let mut view = world(3);
     listing(&mut view, |l| l[2].is_learner = true);
     let learner = "`etcd3` is a learner left half-way";
-    violated(settled(&view, &[]), learner, HALF_WAY);
+    violated(settled(&view, &[]), learner, &half_way("etcd3"));
     holds(settled(&view, &[3]), "2 of 2 listed members settled");
 
     listing(&mut view, |l| l[2].name.clear());
-    let unnamed = "3 (https://198.18.0.13:2380) is a learner left half-way";
-    violated(settled(&view, &[]), unnamed, HALF_WAY);
+    let unnamed = "`etcd3` (https://198.18.0.13:2380) is a learner left half-way";
+    violated(settled(&view, &[]), unnamed, &half_way("etcd3"));
     holds(settled(&view, &[3]), "2 of 2 listed members settled");
 
     listing(&mut view, |l| l[2].is_learner = false);
-    let unstarted = "member 3 (https://198.18.0.13:2380) never started";
-    violated(settled(&view, &[]), unstarted, HALF_WAY);
+    let unstarted = "member `etcd3` (https://198.18.0.13:2380) never started";
+    violated(settled(&view, &[]), unstarted, &half_way("etcd3"));
 }
 
 #[test]
@@ -187,7 +193,7 @@ fn a_sick_member_is_not_settled() {
     violated(
         settled(&view, &[]),
         "`etcd3` is down: no answer",
-        "start it again; or take it out first: `scale-down.etcdrb` with `-e member=NAME`",
+        "start it again; if it is lost, `replace.etcdrb` brings it back, and `scale-down.etcdrb` with `-e member=etcd3` takes it out",
     );
     silence(&mut view, 3, SilentCause::Timeout);
     unknown(settled(&view, &[]), "`etcd3` is silent: no answer");
@@ -201,9 +207,16 @@ fn a_sick_member_is_not_settled() {
     }
     violated(
         settled(&view, &[]),
-        "alarm NOSPACE is active on member 2",
-        "an alarm is there for a reason: free space or replace the member, then disarm it; `runbook status` names it",
+        "alarm NOSPACE is active on `etcd2`",
+        "`recover-nospace.etcdrb` frees room and disarms it; disarmed without room it is back with the next write",
     );
+
+    // The one that raised it does not serve: the list has its name; and where it is listed no more, its id is all there is.
+    silence(&mut view, 2, SilentCause::Timeout);
+    let told = |view: &View| settled(view, &[2]).text().to_owned();
+    assert_eq!(told(&view), "alarm NOSPACE is active on `etcd2`");
+    listing(&mut view, |l| drop(l.remove(1)));
+    assert_eq!(told(&view), "alarm NOSPACE is active on member 2");
 
     let lagging = "wait until it has caught up: `runbook status` shows the lag";
     let mut view = world(3);
@@ -218,7 +231,11 @@ fn a_sick_member_is_not_settled() {
 
     let mut view = world(3);
     status(&mut view, 3).leader = 0;
-    violated(settled(&view, &[]), "`etcd3` knows no leader", lagging);
+    violated(
+        settled(&view, &[]),
+        "`etcd3` knows no leader",
+        "`runbook status` tells who is missing: bring them back; if they are gone for good, `recover-majority.etcdrb` goes on from what a survivor has",
+    );
     status(&mut view, 3).leader = 2;
     unknown(
         settled(&view, &[]),
@@ -294,7 +311,7 @@ fn an_inventory_that_matches() {
     let mut view = world(3);
     listing(&mut view, |l| l[2].is_learner = true);
     let learner = "`etcd3` is a learner left half-way";
-    violated(matches(&view), learner, HALF_WAY);
+    violated(matches(&view), learner, &half_way("etcd3"));
 }
 
 #[test]

@@ -7,6 +7,17 @@ use runbook_dsl::checked::CheckedRunbook;
 use runbook_dsl::span::Span;
 use thiserror::Error;
 
+/// How the hosts of a target are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChosenBy {
+    /// They are a group of the inventory.
+    Group,
+    /// By what was seen of the cluster.
+    Observation,
+    /// By names, and by what these leave of a group.
+    Name,
+}
+
 /// A fact that forbids the plan.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum Fault {
@@ -73,6 +84,8 @@ pub enum Fault {
         name: String,
         /// Nearest.
         meant: Option<String>,
+        /// All hosts.
+        known: Vec<String>,
     },
     /// A host of the inventory where one of a group is wanted.
     #[error("`{parameter}` is `{name}`, which is not in the group `{group}`")]
@@ -102,6 +115,8 @@ pub enum Fault {
     EmptyTarget {
         /// Target.
         name: String,
+        /// How its hosts are told.
+        by: ChosenBy,
     },
     /// A number of hosts that the runbook does not allow.
     #[error("the target `{name}` has {found} hosts ({hosts}), and the runbook expects {expected}")]
@@ -201,6 +216,14 @@ pub enum Fault {
         /// Path.
         path: String,
     },
+    /// A service is to run that is not there.
+    #[error("`{host}` has no service `{unit}`, and nothing before this brings one")]
+    NoService {
+        /// Host.
+        host: String,
+        /// Unit.
+        unit: String,
+    },
     /// An expression without a value.
     #[error("{why}")]
     Expression {
@@ -243,14 +266,20 @@ impl Fault {
             Fault::SecretShown { .. } => "runbook::plan::secret-shown",
             Fault::LocalFile { .. } => "runbook::plan::local-file",
             Fault::WouldOverwrite { .. } => "runbook::plan::would-overwrite",
+            Fault::NoService { .. } => "runbook::plan::no-service",
             Fault::Expression { .. } => "runbook::plan::expression",
             Fault::Pki { .. } => "runbook::plan::certificates",
         }
     }
 
     fn mend(&self) -> Option<String> {
+        const SHOWN: usize = 12;
         let listed = |names: &[String]| match names {
             [] => "it has none".to_owned(),
+            names if names.len() > SHOWN => {
+                let first = names[..SHOWN].join(", ");
+                format!("it has {first} and {} more", names.len() - SHOWN)
+            }
             names => format!("it has {}", names.join(", ")),
         };
         let nearest = |meant: &Option<String>, known: &[String]| match meant {
@@ -260,8 +289,8 @@ impl Fault {
         Some(match self {
             Fault::UnknownArgument { meant, known, .. }
             | Fault::UnknownGroup { meant, known, .. }
+            | Fault::UnknownHost { meant, known, .. }
             | Fault::UnknownOverride { meant, known, .. } => nearest(meant, known),
-            Fault::UnknownHost { meant, .. } => format!("did you mean `{}`?", meant.as_ref()?),
             Fault::NotInGroup {
                 parameter,
                 group,
@@ -281,15 +310,32 @@ impl Fault {
             }
             Fault::Pattern { help, .. } => return help.clone(),
             Fault::Pki { help, .. } => (*help).to_owned(),
-            Fault::EmptyTarget { .. } => {
-                "put hosts into the group, or write `expect any` if none is fine".to_owned()
+            Fault::EmptyTarget { by, .. } => match by {
+                ChosenBy::Group => {
+                    "put hosts into the group, or write `expect any` if none is fine"
+                }
+                ChosenBy::Observation => {
+                    "no member fits that now: `runbook status` shows who serves"
+                }
+                ChosenBy::Name => {
+                    "at least one host has to be there: name others, or fewer, with `-e`"
+                }
             }
+            .to_owned(),
+            Fault::TargetCount { found, .. } if found.is_multiple_of(2) => format!(
+                "{found} members tolerate as many failures as {}: take a host out of the group, or add one",
+                found - 1
+            ),
             Fault::LimitEmpty { hosts, .. } => format!("without it the run works on {hosts}"),
             Fault::SeveralClusters { .. } => {
                 "run once a cluster, or give all hosts the same etcd_cluster".to_owned()
             }
             Fault::SecretShown { .. } => {
                 "keep it in a file and use `upload`: its content stays out of plans and logs"
+                    .to_owned()
+            }
+            Fault::NoService { .. } => {
+                "`deploy.etcdrb` makes a member's unit; others are made by what they belong to"
                     .to_owned()
             }
             Fault::WouldOverwrite { .. } => "name another file, or move this one away".to_owned(),
@@ -422,13 +468,19 @@ const fn is_bidi(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
-/// The nearest of `known` to `name`, if one is near enough to be a slip.
+/// The nearest of `known` to `name`, if one alone is near enough to be a slip.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    known
+    let mut near: Vec<_> = known
         .map(|k| (strsim::damerau_levenshtein(name, k), k))
         .filter(|(distance, k)| *distance <= 1 + name.len().min(k.len()) / 3)
-        .min()
-        .map(|(_, k)| k.to_owned())
+        .collect();
+    near.sort_unstable();
+    match near.as_slice() {
+        // Numbered hosts are all as near: to name one of them would be a guess.
+        [(first, _), (second, _), ..] if first == second => None,
+        [(_, one), ..] => Some((*one).to_owned()),
+        [] => None,
+    }
 }
 
 /// A span as the plan keeps it.

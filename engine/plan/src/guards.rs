@@ -240,7 +240,7 @@ impl Arguments<'_> {
             },
             GuardName::MembershipSettled => Guard::MembershipSettled {
                 members,
-                joining: Vec::new(),
+                joining: self.hosts("leaving")?,
             },
             GuardName::RemovalSafe => Guard::RemovalSafe {
                 members,

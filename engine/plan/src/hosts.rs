@@ -40,6 +40,7 @@ pub(crate) fn named(inventory: &Inventory, name: &str) -> Outcome<HostName> {
     Err(Fault::UnknownHost {
         name: name.to_owned(),
         meant: nearest(name, inventory.hosts().iter().map(HostName::as_str)),
+        known: inventory.hosts().iter().map(HostName::to_string).collect(),
     }
     .into())
 }
@@ -152,6 +153,7 @@ pub(crate) fn address(
             None => Fault::UnknownHost {
                 name: host.to_string(),
                 meant: None,
+                known: inventory.hosts().iter().map(HostName::to_string).collect(),
             }
             .into(),
         }

@@ -38,7 +38,7 @@ pub use document::{PlanFile, PlanFileError, is_plan_file, read_plan_file, write_
 pub use drift::{
     At, Drift, diff, drift, of_facts, of_inventory, of_sources, of_things, source_diff,
 };
-pub use error::{Fault, PlanError};
+pub use error::{ChosenBy, Fault, PlanError};
 pub use facts::{control, facts, uploads};
 pub use files::source;
 pub use given::{Given, given};

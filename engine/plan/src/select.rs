@@ -50,6 +50,7 @@ pub(crate) fn choose(
             .into_iter()
             .filter(|h| matches!(view.hosts.get(h), Some(Err(error)) if is_silent(error)))
             .collect(),
+        "listed" if view.cluster.membership().is_none() => hosts,
         "listed" => hosts
             .into_iter()
             .filter(|h| listed(h, view).is_some())

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use runbook_dsl::checked::{Parameter, Target};
+use runbook_dsl::expr::Expr;
 use runbook_model::host::HostName;
 
-use crate::error::{Fault, Problem};
+use crate::error::{ChosenBy, Fault, Problem};
 use crate::eval::{Scope, depends_on_view, hosts_of};
+use crate::select::looks_at_view;
 use crate::value::Value;
 
 /// Resolves targets in order into `values`. Counts are checked as soon as they can be told. Gives warnings.
@@ -59,7 +61,14 @@ fn count(target: &Target, hosts: &[HostName]) -> Option<Problem> {
     let name = &target.name.value;
     let found = hosts.len();
     if found == 0 {
-        let empty = Fault::EmptyTarget { name: name.clone() };
+        let empty = Fault::EmptyTarget {
+            name: name.clone(),
+            by: match &target.hosts.value {
+                Expr::Call(of, _) if of.value == "group" => ChosenBy::Group,
+                Expr::Call(of, _) if looks_at_view(&of.value) => ChosenBy::Observation,
+                _ => ChosenBy::Name,
+            },
+        };
         return (!target.may_be_empty).then(|| Problem::from(empty).at(target.hosts.span));
     }
     let allowed = target.counts.is_empty() || target.counts.contains(&(found as u64));

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::Table;
 use runbook_model::cluster::{MemberProbe, MemberStatus, SilentCause};
+use runbook_model::guard::listed;
 use runbook_model::host::HostName;
-use runbook_model::quorum::{Quorum, quorum};
+use runbook_model::quorum::{MOST_VOTERS, Quorum, quorum};
 use runbook_model::units::bytes;
 use runbook_model::view::View;
 use serde_json::{Value, json};
@@ -169,6 +170,13 @@ fn words(view: &View) -> Vec<Line> {
     }];
     for (host, probe) in &view.cluster.members {
         if let MemberProbe::Silent { detail, .. } = probe {
+            if view.cluster.membership().is_some() && listed(host, view).is_none() {
+                lines.push(Line::Note(format!(
+                    "{}: no member of this cluster; `scale-up.etcdrb` makes one of it",
+                    escape(host.as_str())
+                )));
+                continue;
+            }
             let service = view
                 .specs
                 .get(host)
@@ -271,10 +279,11 @@ fn quorum_line(seen: Quorum) -> Line {
         Line::Well(format!(
             "{of}: quorum needs {needed}, {} may fail{}",
             seen.can_lose(),
-            if seen.voters.is_multiple_of(2) {
-                "; one member fewer would tolerate as many failures"
-            } else {
-                ""
+            match seen.voters {
+                n if n > MOST_VOTERS =>
+                    "; more than seven make every write slower and the cluster no safer",
+                n if n.is_multiple_of(2) => "; one member fewer would tolerate as many failures",
+                _ => "",
             }
         ))
     } else {
@@ -301,7 +310,7 @@ fn strangers(view: &View) -> Vec<Line> {
                 m.name.as_str()
             };
             Line::Wrong(format!(
-                "member {:x} {} is not in the inventory",
+                "member {:x} {} is not in the inventory: add its host to the group; `scale-down.etcdrb` then removes it, if it is not wanted",
                 m.id,
                 escape(name)
             ))

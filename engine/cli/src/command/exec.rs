@@ -11,7 +11,7 @@ use runbook_model::plan::{Plan, PlanItem};
 use runbook_model::view::{SnapshotFacts, View};
 use runbook_plan::{Files as _, LocalFiles, Prepared, Request, plan, prepare};
 use runbook_report::plan::{html, human, json, markdown, readiness, refused};
-use runbook_run::{Options, RunsDir, execute, observe};
+use runbook_run::{Options, RunsDir, execute, observe, refusal};
 use runbook_world::RealWorld;
 
 use super::plan_file::{self, Saved};
@@ -127,7 +127,7 @@ pub(super) async fn proceed(
     let code = judged(&planned);
     if code != exit::OK {
         eprint!("{}", refused(&planned.plan, environment.stderr));
-        return Err(refusal(&planned, code));
+        return Err(refused_by(&planned, code));
     }
     if let Some(reason) = &planned.plan.converged {
         eprintln!("{} {reason}", environment.stderr.good("Nothing to do:"));
@@ -348,16 +348,10 @@ pub(super) fn believe(path: &str, facts: &SnapshotFacts) -> Option<Failure> {
 
 /// The exit code that a plan comes to: 0, 3 where a guard would refuse, 4 where a host it needs did not answer.
 fn judged(planned: &Planned) -> u8 {
-    if planned.plan.converged.is_some() || readiness(&planned.plan).refusing.is_empty() {
-        exit::OK
-    } else if planned.view.hosts.values().any(Result::is_err) {
-        exit::UNREACHABLE
-    } else {
-        exit::REFUSED
-    }
+    refusal(&planned.plan, &planned.view).map_or(exit::OK, |end| end.exit_code())
 }
 
-fn refusal(planned: &Planned, code: u8) -> Failure {
+fn refused_by(planned: &Planned, code: u8) -> Failure {
     if code == exit::UNREACHABLE {
         return unreachable(&planned.view);
     }
@@ -369,7 +363,7 @@ fn refusal(planned: &Planned, code: u8) -> Failure {
     )
 }
 
-/// Why hosts did not answer.
+/// Why hosts did not answer, before anything was begun.
 pub(super) fn unreachable(view: &View) -> Failure {
     let errors: Vec<&HostError> = view
         .hosts
@@ -378,7 +372,12 @@ pub(super) fn unreachable(view: &View) -> Failure {
         .collect();
     let text: Vec<_> = errors.iter().map(ToString::to_string).collect();
     let help = errors.first().map(|error| help_for(error).to_owned());
-    Failure::say(exit::UNREACHABLE, text.join("\n"), help)
+    let text = text.join("\n");
+    Failure::say(
+        exit::UNREACHABLE,
+        format!("{text}; nothing was changed"),
+        help,
+    )
 }
 
 const fn help_for(error: &HostError) -> &'static str {

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated, why_untold};
-use super::membership::{UNTOLD, host_of, several_clusters, shown};
+use super::hints::shown;
+use super::membership::{UNTOLD, host_of, several_clusters};
 use crate::cluster::Member;
 use crate::facts::EtcdServers;
 use crate::host::{HostName, MemberSpec};
@@ -37,7 +38,7 @@ pub(super) fn matching(apis: &[HostName], view: &View) -> Verdict {
         .map(|m| voter(m, view))
         .collect();
     if let Some(mute) = voters.iter().find(|v| v.urls.is_empty()) {
-        return unknown(format!("{} tells no client URL yet", shown(mute.member)));
+        return unknown(format!("{} tells no client URL yet", shown(mute.member, None)));
     }
     voters.sort_by(|a, b| a.member.name.cmp(&b.member.name));
     let (mut findings, mut lines, mut stacked) = (Vec::new(), Vec::new(), 0);
@@ -158,7 +159,7 @@ impl Seen {
         let mut wrong = Vec::new();
         if self.untold.is_empty() {
             let missing = self.missing(voters);
-            let missing: Vec<_> = missing.map(|v| shown(v.member)).collect();
+            let missing: Vec<_> = missing.map(|v| shown(v.member, None)).collect();
             if !missing.is_empty() {
                 wrong.push(format!("does not name {}", missing.join(", ")));
             }

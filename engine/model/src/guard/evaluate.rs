@@ -2,13 +2,13 @@
 
 use super::etcd_servers;
 use super::members::{self, list};
-use super::membership;
 use super::needs::disk_path;
 use super::network;
 use super::restored;
 use super::sizing;
 use super::versions;
 use super::{Guard, Verdict};
+use super::{hints, membership};
 use crate::facts::{HostFacts, ServiceFacts, Tool};
 use crate::host::{HostName, MemberSpec};
 use crate::units::bytes as size;
@@ -31,7 +31,7 @@ pub fn evaluate(guard: &Guard, view: &View) -> Verdict {
         Guard::ClusterHealthy { members } => members::healthy(members, view),
         Guard::SameHash { members } => members::same_hash(members, view),
         Guard::AllStopped { members } => each(members, view, "stopped", stopped),
-        Guard::DataDirEmpty { members } => each(members, view, "without data", data_dir_empty),
+        Guard::DataDirEmpty { members } => room_for_data(members, view),
         Guard::PortsFree { members } => each(members, view, "with free ports", ports_free),
         Guard::ClocksAgree { hosts } => clocks_agree(hosts, view),
         Guard::NoAlarm { members } => members::no_alarm(members, view),
@@ -143,7 +143,7 @@ fn each(
     members: &[HostName],
     view: &View,
     all: &str,
-    check: impl Fn(&MemberSpec, &HostFacts) -> Finding,
+    mut check: impl FnMut(&MemberSpec, &HostFacts) -> Finding,
 ) -> Verdict {
     let findings = members
         .iter()
@@ -360,6 +360,32 @@ fn data_dir_empty(spec: &MemberSpec, facts: &HostFacts) -> Finding {
     }
 }
 
+/// Nothing lies where these members are to have their data. What a living member has is nobody's to move away.
+fn room_for_data(members: &[HostName], view: &View) -> Verdict {
+    let living = members.iter().find(|host| {
+        let formed = membership::listed(host, view).is_some();
+        formed && members::serving(host, view).is_some()
+    });
+    if let Some(host) = living {
+        return violated_help(
+            format!("`{host}` is a member of the cluster already, and its data is in use"),
+            hints::LISTED,
+        );
+    }
+    let mut help = None;
+    let verdict = each(members, view, "without data", |spec, facts| {
+        let finding = data_dir_empty(spec, facts);
+        if matches!(finding, Finding::Bad(_)) && help.is_none() {
+            help = Some(hints::aside(spec));
+        }
+        finding
+    });
+    match verdict {
+        Verdict::Violated { observed, .. } => Verdict::Violated { observed, help },
+        other => other,
+    }
+}
+
 fn ports_free(spec: &MemberSpec, facts: &HostFacts) -> Finding {
     let service = facts.services.get(&spec.unit);
     for port in [spec.client_port, spec.peer_port] {
@@ -437,10 +463,13 @@ fn cluster_absent(members: &[HostName], view: &View) -> Verdict {
         .iter()
         .find_map(|h| members::serving(h, view).map(|s| (h, s)))
     {
-        return violated(format!(
-            "a member of cluster {:x} serves on `{host}`",
-            status.cluster_id
-        ));
+        return violated_help(
+            format!(
+                "a member of cluster {:x} serves on `{host}`",
+                status.cluster_id
+            ),
+            hints::FORMED,
+        );
     }
     each(
         members,

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated, violated_help};
+use super::{hints, membership};
 use crate::cluster::{MemberProbe, MemberStatus, SilentCause};
 use crate::host::{HostName, Scheme};
 use crate::quorum::{Quorum, quorum};
@@ -81,15 +82,22 @@ pub(super) fn quorum_safe(members: &[HostName], stopping: &[HostName], view: &Vi
     }
     let names: Vec<_> = stopping.iter().map(|h| format!("`{h}`")).collect();
     if seen.holds() {
-        violated(format!(
-            "{}: stopping {} would lose quorum",
-            count(seen),
-            names.join(", ")
-        ))
+        violated_help(
+            format!(
+                "{}: stopping {} would lose quorum",
+                count(seen),
+                names.join(", ")
+            ),
+            if seen.voters == 1 {
+                hints::ALONE
+            } else {
+                hints::SPARE
+            },
+        )
     } else {
         violated_help(
             format!("quorum is lost already: {}", count(seen)),
-            "bring the other members back first; if they are gone for good, restore.etcdrb rebuilds the cluster from a snapshot",
+            hints::LOST,
         )
     }
 }
@@ -172,14 +180,29 @@ pub(super) fn healthy(members: &[HostName], view: &View) -> Verdict {
         .filter_map(|h| serving(h, view))
         .map(|s| s.leader)
         .collect();
+    // What is no member is not down.
+    let unlisted = membership::unlisted(members, view);
+    let mut help = unlisted.as_ref().map(|_| hints::UNLISTED.to_owned());
     let findings = members
         .iter()
-        .map(|host| match serving(host, view) {
-            None => silent(host, view),
-            Some(status) => member_healthy(host, status, members, view),
+        .map(|host| {
+            let finding = match (serving(host, view), &unlisted) {
+                (None, Some(what)) if membership::listed(host, view).is_none() => {
+                    Finding::Bad(what.clone())
+                }
+                (None, _) => silent(host, view),
+                (Some(status), _) => {
+                    member_healthy(host, status, (members, unlisted.as_ref()), view)
+                }
+            };
+            if matches!(finding, Finding::Bad(_)) {
+                help = help.take().or_else(|| mend(host, view));
+            }
+            finding
         })
         .collect();
     match settle(findings, "members healthy") {
+        Verdict::Violated { observed, .. } => Verdict::Violated { observed, help },
         Verdict::Holds { .. } if leaders.len() > 1 => {
             unknown("the members do not agree on the leader yet")
         }
@@ -191,20 +214,33 @@ pub(super) fn healthy(members: &[HostName], view: &View) -> Verdict {
     }
 }
 
+/// What is to be done for a member that is not healthy, if one thing is clear.
+fn mend(host: &HostName, view: &View) -> Option<String> {
+    let Some(status) = serving(host, view) else {
+        return Some(hints::down(host));
+    };
+    if status.leader == 0 {
+        return Some(hints::NO_LEADER.to_owned());
+    }
+    if let Some(alarm) = status.alarms.first() {
+        return Some(hints::alarm(&alarm.kind).to_owned());
+    }
+    let mut listed = status.members.iter().flatten();
+    let (_, help) = listed.find_map(|m| membership::misplaced(m, view))?;
+    Some(help)
+}
+
 fn member_healthy(
     host: &HostName,
     status: &MemberStatus,
-    members: &[HostName],
+    (members, unlisted): (&[HostName], Option<&String>),
     view: &View,
 ) -> Finding {
     if status.leader == 0 {
         return Finding::Bad(format!("`{host}` knows no leader"));
     }
     if let Some(alarm) = status.alarms.first() {
-        return Finding::Bad(format!(
-            "alarm {} is active on member {:x}",
-            alarm.kind, alarm.member_id
-        ));
+        return Finding::Bad(hints::alarm_text(alarm, view));
     }
     if let Some(error) = status.errors.first() {
         return Finding::Bad(format!("`{host}` reports `{error}`"));
@@ -226,20 +262,23 @@ fn member_healthy(
         .map(|s| s.name.as_str())
         .collect();
     match listed.iter().find(|m| !known.contains(m.name.as_str())) {
-        Some(member) if member.name.is_empty() => Finding::Bad(format!(
-            "member {:x} ({}) never started",
-            member.id,
-            member.peer_urls.join(",")
-        )),
+        Some(member) if member.name.is_empty() => match membership::misplaced(member, view) {
+            Some((what, _)) => Finding::Bad(what),
+            None => Finding::Fine,
+        },
         Some(member) => Finding::Bad(format!(
             "the cluster has a member `{}` that the inventory does not know",
             member.name
         )),
-        None if listed.len() < known.len() => Finding::Bad(format!(
-            "`{host}` lists {} members, the inventory {}",
-            listed.len(),
-            known.len()
-        )),
+        None if listed.len() < known.len() => {
+            Finding::Bad(unlisted.cloned().unwrap_or_else(|| {
+                format!(
+                    "`{host}` lists {} members, the inventory {}",
+                    listed.len(),
+                    known.len()
+                )
+            }))
+        }
         None => Finding::Fine,
     }
 }
@@ -289,26 +328,15 @@ pub(super) fn same_hash(members: &[HostName], view: &View) -> Verdict {
 }
 
 pub(super) fn no_alarm(members: &[HostName], view: &View) -> Verdict {
-    let mut alarms = BTreeSet::new();
-    let mut answered = false;
-    for status in members.iter().filter_map(|h| serving(h, view)) {
-        answered = true;
-        alarms.extend(
-            status
-                .alarms
-                .iter()
-                .map(|a| format!("{} on member {:x}", a.kind, a.member_id)),
-        );
-    }
-    if !alarms.is_empty() {
-        violated_help(
-            alarms.into_iter().collect::<Vec<_>>().join("; "),
-            "`runbook status` shows size and quota of every member",
-        )
-    } else if answered {
-        holds("no alarm")
-    } else {
-        unknown("no member answers")
+    let statuses: Vec<_> = members.iter().filter_map(|h| serving(h, view)).collect();
+    let alarms = statuses.iter().flat_map(|s| &s.alarms);
+    // Every member tells of the same.
+    let told: BTreeSet<_> = alarms.clone().map(|a| hints::alarm_text(a, view)).collect();
+    let help = alarms.map(|a| hints::alarm(&a.kind)).next();
+    match help {
+        Some(help) => violated_help(told.into_iter().collect::<Vec<_>>().join("; "), help),
+        None if statuses.is_empty() => unknown("no member answers"),
+        None => holds("no alarm"),
     }
 }
 
@@ -320,10 +348,7 @@ pub(super) fn no_corruption(members: &[HostName], view: &View) -> Verdict {
         .flat_map(|s| &s.alarms)
         .find(|a| a.kind == "CORRUPT");
     match corrupt {
-        Some(alarm) => violated_help(
-            format!("alarm CORRUPT is active on member {:x}", alarm.member_id),
-            "`runbook status` tells whose data differs; `replace.etcdrb` gives that member the others' data",
-        ),
+        Some(alarm) => violated_help(hints::alarm_text(alarm, view), hints::alarm(&alarm.kind)),
         None if statuses.is_empty() => unknown("no member answers"),
         None => holds("no CORRUPT alarm"),
     }
@@ -331,15 +356,27 @@ pub(super) fn no_corruption(members: &[HostName], view: &View) -> Verdict {
 
 /// Every member answers and knows a leader.
 pub(super) fn all_serving(members: &[HostName], view: &View) -> Verdict {
+    let unlisted = membership::unlisted(members, view);
+    let mut help = unlisted.as_ref().map(|_| hints::UNLISTED.to_owned());
     let findings = members
         .iter()
-        .map(|host| match serving(host, view) {
-            None => silent(host, view),
-            Some(status) if status.leader == 0 => Finding::Bad(format!("`{host}` knows no leader")),
-            Some(_) => Finding::Fine,
+        .map(|host| {
+            let finding = match (serving(host, view), &unlisted) {
+                (Some(status), _) if status.leader != 0 => return Finding::Fine,
+                (Some(_), _) => Finding::Bad(format!("`{host}` knows no leader")),
+                (None, Some(what)) if membership::listed(host, view).is_none() => {
+                    Finding::Bad(what.clone())
+                }
+                (None, _) => silent(host, view),
+            };
+            help = help.take().or_else(|| mend(host, view));
+            finding
         })
         .collect();
-    settle(findings, "members serve")
+    match settle(findings, "members serve") {
+        Verdict::Violated { observed, .. } => Verdict::Violated { observed, help },
+        other => other,
+    }
 }
 
 pub(super) fn formed(members: &[HostName], view: &View) -> Verdict {
@@ -354,7 +391,10 @@ pub(super) fn formed(members: &[HostName], view: &View) -> Verdict {
         return if missing.is_empty() {
             holds(format!("a cluster of {} members", listed.len()))
         } else {
-            violated(format!("the cluster does not know {}", missing.join(", ")))
+            violated_help(
+                format!("the cluster does not know {}", missing.join(", ")),
+                hints::UNLISTED,
+            )
         };
     }
     let with_data: Vec<_> = members

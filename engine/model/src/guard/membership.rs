@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated_help};
+use super::hints;
 use super::members::{serving, silent};
 use crate::cluster::{Member, MemberStatus};
 use crate::host::{HostName, MemberSpec};
@@ -51,37 +52,43 @@ pub fn all_asked(view: &View) -> bool {
 }
 
 /// A member that was added and not brought to its end.
-fn half_way(member: &Member) -> Option<String> {
-    if member.is_learner {
-        Some(format!("{} is a learner left half-way", shown(member)))
+fn half_way(member: &Member, view: &View) -> Option<(String, String)> {
+    let host = host_of(member, view);
+    let shown = hints::shown(member, host);
+    let what = if member.is_learner {
+        format!("{shown} is a learner left half-way")
     } else if member.name.is_empty() {
-        Some(format!("member {} never started", shown(member)))
+        format!("member {shown} never started")
     } else {
-        None
-    }
+        return None;
+    };
+    Some((what, hints::half_way(host)))
 }
 
-const HALF_WAY: &str = "`runbook resume` or `runbook rollback` of the run that added it; or take it out: `scale-down.etcdrb` with `-e member=NAME`";
-const FOREIGN: &str = "add its host to the inventory's group; `scale-down.etcdrb` then removes it, if it is not wanted";
-const ALARM: &str = "an alarm is there for a reason: free space or replace the member, then disarm it; `runbook status` names it";
-const DOWN: &str =
-    "start it again; or take it out first: `scale-down.etcdrb` with `-e member=NAME`";
-const LISTED: &str = "name hosts that are no members yet";
-const LAGGING: &str = "wait until it has caught up: `runbook status` shows the lag";
+/// A listed member that the inventory does not know, or that never started; and what is to be done about it.
+pub(super) fn misplaced(member: &Member, view: &View) -> Option<(String, String)> {
+    if host_of(member, view).is_none() {
+        return Some((foreign(member), hints::FOREIGN.to_owned()));
+    }
+    half_way(member, view).filter(|_| member.name.is_empty())
+}
+
+/// Of these hosts those whose members the cluster does not list, in words; none: it lists them all, or nobody tells.
+pub(super) fn unlisted(members: &[HostName], view: &View) -> Option<String> {
+    view.cluster.membership()?;
+    let missing: Vec<_> = members
+        .iter()
+        .filter(|h| listed(h, view).is_none())
+        .map(|h| format!("`{h}`"))
+        .collect();
+    (!missing.is_empty()).then(|| format!("the cluster does not know {}", missing.join(", ")))
+}
 
 fn foreign(member: &Member) -> String {
     format!(
         "the cluster has a member {} that the inventory does not know",
-        shown(member)
+        hints::shown(member, None)
     )
-}
-
-pub(super) fn shown(member: &Member) -> String {
-    if member.name.is_empty() {
-        format!("{:x} ({})", member.id, member.peer_urls.join(","))
-    } else {
-        format!("`{}`", member.name)
-    }
 }
 
 pub(super) const UNTOLD: &str = "no member tells the membership";
@@ -128,7 +135,7 @@ pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
             match finding {
                 Finding::Bad(text) if !told.insert(text.clone()) => Finding::Fine,
                 Finding::Bad(text) => {
-                    help = help.or(what);
+                    help = help.take().or(what);
                     Finding::Bad(text)
                 }
                 other => other,
@@ -145,48 +152,42 @@ pub(super) fn settled(joining: &[HostName], view: &View) -> Verdict {
         Verdict::Holds { .. } if leaders.len() > 1 => {
             unknown("the members do not agree on the leader yet")
         }
-        Verdict::Violated { observed, .. } => Verdict::Violated {
-            observed,
-            help: help.map(str::to_owned),
-        },
+        Verdict::Violated { observed, .. } => Verdict::Violated { observed, help },
         other => other,
     }
 }
 
 /// What is found of a listed member, and what is to be done where it is bad.
-fn settled_member(member: &Member, newest: u64, view: &View) -> (Finding, Option<&'static str>) {
-    let bad = |what, help| (Finding::Bad(what), Some(help));
+fn settled_member(member: &Member, newest: u64, view: &View) -> (Finding, Option<String>) {
     let Some(spec) = host_of(member, view) else {
-        return bad(foreign(member), FOREIGN);
+        let help = Some(hints::FOREIGN.to_owned());
+        return (Finding::Bad(foreign(member)), help);
     };
-    if let Some(what) = half_way(member) {
-        return bad(what, HALF_WAY);
+    if let Some((what, help)) = half_way(member, view) {
+        return (Finding::Bad(what), Some(help));
     }
     match serving(&spec.host, view) {
-        None => (silent(&spec.host, view), Some(DOWN)),
-        Some(status) => keeps_up(&spec.host, status, newest),
+        None => (silent(&spec.host, view), Some(hints::down(&spec.host))),
+        Some(status) => keeps_up(&spec.host, status, (newest, view)),
     }
 }
 
 fn keeps_up(
     host: &HostName,
     status: &MemberStatus,
-    newest: u64,
-) -> (Finding, Option<&'static str>) {
-    let bad = |what, help| (Finding::Bad(what), Some(help));
+    (newest, view): (u64, &View),
+) -> (Finding, Option<String>) {
+    let bad = |what, help: &str| (Finding::Bad(what), Some(help.to_owned()));
     if status.leader == 0 {
-        return bad(format!("`{host}` knows no leader"), LAGGING);
+        return bad(format!("`{host}` knows no leader"), hints::NO_LEADER);
     }
     if let Some(alarm) = status.alarms.first() {
-        let what = format!(
-            "alarm {} is active on member {:x}",
-            alarm.kind, alarm.member_id
-        );
-        return bad(what, ALARM);
+        return bad(hints::alarm_text(alarm, view), hints::alarm(&alarm.kind));
     }
     let behind = newest.saturating_sub(status.raft_applied_index);
     if behind > LAG {
-        return bad(format!("`{host}` is {behind} entries behind"), LAGGING);
+        let what = format!("`{host}` is {behind} entries behind");
+        return bad(what, hints::LAGGING);
     }
     (Finding::Fine, None)
 }
@@ -266,17 +267,15 @@ pub(super) fn all_unlisted(joining: &[HostName], view: &View) -> Verdict {
     if known.is_empty() {
         return holds("the cluster lists none of them");
     }
-    let help = match known.iter().any(|(_, member)| half_way(member).is_some()) {
-        true => HALF_WAY,
-        false => LISTED,
-    };
+    let left = known.iter().find_map(|(_, m)| half_way(m, view));
+    let help = left.map_or_else(|| hints::LISTED.to_owned(), |(_, help)| help);
     let names: Vec<_> = known.iter().map(|(host, _)| format!("`{host}`")).collect();
     let kind = match names.len() {
-        1 => "a member",
-        _ => "members",
+        1 => "is a member",
+        _ => "are members",
     };
     violated_help(
-        format!("the cluster has {} as {kind} already", names.join(", ")),
+        format!("{} {kind} of the cluster already", names.join(", ")),
         help,
     )
 }
@@ -294,21 +293,13 @@ pub(super) fn inventory_matches(members: &[HostName], view: &View) -> Verdict {
         host.is_none_or(|h| !members.contains(h))
     });
     if let Some(member) = stranger {
-        return violated_help(foreign(member), FOREIGN);
+        return violated_help(foreign(member), hints::FOREIGN);
     }
-    if let Some(what) = told.iter().find_map(half_way) {
-        return violated_help(what, HALF_WAY);
+    if let Some((what, help)) = told.iter().find_map(|m| half_way(m, view)) {
+        return violated_help(what, help);
     }
-    let missing: Vec<_> = members
-        .iter()
-        .filter(|h| listed(h, view).is_none())
-        .map(|h| format!("`{h}`"))
-        .collect();
-    if missing.is_empty() {
-        return holds(format!("{} members, as in the inventory", told.len()));
+    match unlisted(members, view) {
+        None => holds(format!("{} members, as in the inventory", told.len())),
+        Some(missing) => violated_help(missing, hints::UNLISTED),
     }
-    violated_help(
-        format!("the cluster does not know {}", missing.join(", ")),
-        "`scale-up.etcdrb` makes members of them; or take them out of the inventory's group",
-    )
 }

@@ -2,6 +2,7 @@
 
 mod etcd_servers;
 mod evaluate;
+mod hints;
 mod members;
 mod membership;
 mod needs;
@@ -152,7 +153,7 @@ pub enum Guard {
     MembershipSettled {
         /// All members that the inventory knows.
         members: Vec<HostName>,
-        /// Of those, the ones that are just being added or promoted: nothing is asked of them.
+        /// Of those, the ones that are just being added or promoted, or that are to leave: nothing is asked of them.
         joining: Vec<HostName>,
     },
     /// Removing these members one after the other leaves quorum each time.

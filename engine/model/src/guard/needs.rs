@@ -45,6 +45,11 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         Guard::RevisionBumps { members, .. } | Guard::ToolsPresent { members, .. } => {
             of_hosts_with(members, specs, tools_probe)
         }
+        Guard::Upgradable { members, .. } => {
+            let mut needs = of_hosts_with(members, specs, tools_probe);
+            needs.merge(of_members(members, specs, None));
+            needs
+        }
         Guard::DataDirEmpty { members } => of_hosts(members, specs),
         Guard::PeersReachable { members } => of_hosts_with(members, specs, |spec| ProbeRequest {
             endpoints: peers(spec, members, specs).map(|(_, end)| end).collect(),
@@ -73,7 +78,6 @@ pub fn needs(guard: &Guard, specs: &BTreeMap<HostName, MemberSpec>) -> Needs {
         | Guard::NoCorruption { members }
         | Guard::SameVersion { members }
         | Guard::VersionRuns { members, .. }
-        | Guard::Upgradable { members, .. }
         | Guard::RemovalSafe { members, .. }
         | Guard::FurthestAhead { members, .. }
         | Guard::InventoryMatches { members }

@@ -5,8 +5,8 @@
 
 use super::Verdict;
 use super::evaluate::{Finding, holds, settle, unknown, violated, violated_help};
-use super::members::{serving, silent};
-use crate::host::HostName;
+use super::members::{list, serving, silent};
+use crate::host::{HostName, Install};
 use crate::view::View;
 
 /// Major, minor, patch.
@@ -102,6 +102,17 @@ pub(super) fn same(members: &[HostName], view: &View) -> Verdict {
     }
 }
 
+/// Hosts on which another version lies, and the inventory brings none: a restart would be all that changes.
+fn stale(members: &[HostName], wanted: Version, view: &View) -> Vec<String> {
+    let found = members.iter().filter_map(|host| {
+        let spec = view.specs.get(host)?;
+        let etcd = view.facts(host)?.tools.iter().find(|t| t.name == "etcd")?;
+        let other = spec.install == Install::Present && parse(&etcd.version) != Some(wanted);
+        other.then(|| format!("`{}` of `{host}` is {}", etcd.path, etcd.version))
+    });
+    found.collect()
+}
+
 /// The members may be brought to this version, one after the other.
 pub(super) fn upgradable(members: &[HostName], to: &str, view: &View) -> Verdict {
     let Some(wanted) = parse(to) else {
@@ -149,6 +160,19 @@ pub(super) fn upgradable(members: &[HostName], to: &str, view: &View) -> Verdict
             shown(wanted),
             shown(*least)
         ));
+    }
+    let stale = stale(members, wanted, view);
+    if !stale.is_empty() {
+        return violated_help(
+            format!(
+                "the inventory installs nothing (etcd_install=present): {}",
+                list(&stale)
+            ),
+            format!(
+                "put etcd {} there first, or let the inventory install it: etcd_install=package or archive",
+                shown(wanted)
+            ),
+        );
     }
     holds(format!("{from} -> {}", shown(wanted)))
 }

@@ -135,7 +135,7 @@ impl<'a> Builder<'a> {
         let mut requires = Vec::new();
         if converged.is_none() {
             requires = self.guards(request.checked.requires(), self.observed)?;
-            self.body(request.checked.body())?;
+            self.body_or_refusal(&requires)?;
             requires.extend(self.unreached(&requires));
             let undecided = std::mem::take(&mut self.undecided);
             for guard in undecided
@@ -272,6 +272,24 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The steps; where none can be planned on a cluster that guards refuse anyway, the guards are what there is to say.
+    fn body_or_refusal(&mut self, requires: &[PlannedGuard]) -> Outcome<()> {
+        let planned = self.body(self.prepared.request.checked.body());
+        let refuses = |g: &PlannedGuard| {
+            let binding = !g.warn_only && g.overridden.is_none();
+            binding && !g.verdict.holds()
+        };
+        match planned {
+            Err(problem) if requires.iter().any(refuses) => {
+                self.warn(format!("no step is planned: {}", problem.fault));
+                self.items.clear();
+                self.implied.clear();
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     fn ensure(&self, used: &GuardUse, batch: &[HostName]) -> Outcome<PlannedGuard> {

@@ -3,15 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use runbook_model::host::HostName;
-use runbook_model::quorum::{fault_tolerance, quorum};
+use runbook_model::quorum::{MOST_VOTERS, fault_tolerance, quorum};
 use runbook_model::view::View;
 
 use crate::prepare::Prepared;
 use crate::targets;
 use crate::value::Value;
-
-/// More voters than this make every commit slower and the cluster no safer.
-const MOST_VOTERS: usize = 7;
 
 /// Warnings that follow from the inventory and from what was observed.
 pub(super) fn standing(

@@ -314,7 +314,8 @@ impl Notes {
         self.0
             .into_iter()
             .map(|(note, hosts)| {
-                if hosts.len() == all.len() {
+                let named = hosts.iter().all(|h| note.contains(&format!("`{h}`")));
+                if named || hosts.len() == all.len() {
                     note
                 } else {
                     format!("{note} ({})", targets::names(&hosts))

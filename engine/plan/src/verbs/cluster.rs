@@ -173,7 +173,7 @@ pub(super) fn remove(site: &Site<'_>) -> Outcome<Work> {
     }
     // As the guard reckons: one that does not serve costs no quorum.
     leaving.sort_by_key(|host| status(site, host).is_some_and(|s| s.leader != 0));
-    let mut drafts = Vec::new();
+    let (mut drafts, mut notes) = (Vec::new(), Vec::new());
     for host in &leaving {
         let spec = site.view.specs.get(host).ok_or_else(|| Fault::Expression {
             why: format!("`{host}` carries no etcd member here"),
@@ -181,7 +181,13 @@ pub(super) fn remove(site: &Site<'_>) -> Outcome<Work> {
         let found = listed(host, site.view);
         let planned = match found {
             Some(member) => changes(format!("{} {:x} -> removed", kind(member), member.id)),
-            None if told(site) => already("not listed"),
+            // It may have been removed before; or it is not the one that was meant.
+            None if told(site) => {
+                notes.push(format!(
+                    "`{host}` is no member of the cluster: there is nothing to remove"
+                ));
+                already("not listed")
+            }
             None => unknown(UNTOLD),
         };
         let remove = ClusterChange::RemoveMember {
@@ -192,7 +198,11 @@ pub(super) fn remove(site: &Site<'_>) -> Outcome<Work> {
         let summary = format!("remove {} from the cluster", spec.name);
         drafts.push(draft(site, remove, &leaving, planned, summary));
     }
-    Ok(drafts.into())
+    Ok(Work {
+        drafts,
+        notes,
+        ..Work::default()
+    })
 }
 
 pub(super) fn update(site: &Site<'_>) -> Outcome<Work> {

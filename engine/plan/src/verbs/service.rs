@@ -110,11 +110,9 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
         && state != ServiceState::Stopped
         && found.is_some_and(|s| !s.exists && !s.is_running())
     {
-        return Err(Fault::Expression {
-            why: format!(
-                "`{}` has no service `{}`, and nothing before this brings one",
-                call.host, unit.name
-            ),
+        return Err(Fault::NoService {
+            host: call.host.to_string(),
+            unit: unit.name.clone(),
         }
         .into());
     }

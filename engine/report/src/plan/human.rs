@@ -3,7 +3,7 @@
 use runbook_model::guard::Verdict;
 use runbook_model::host::HostName;
 use runbook_model::plan::{Change, OnFailure, Plan, PlanItem, PlanStep, PlannedGuard, Strategy};
-use runbook_model::quorum::Quorum;
+use runbook_model::quorum::{Quorum, fault_tolerance, quorum};
 
 use super::line::{Line, lines};
 use super::verdict::{readiness, stops};
@@ -77,6 +77,9 @@ fn head(plan: &Plan, style: Style) -> String {
         hosts(&names)
     );
     out += &format!("  quorum now  {}\n", quorum_words(plan.quorum_before));
+    if let Some(sizes) = sizes(plan) {
+        out += &format!("  members     {sizes}\n");
+    }
     for p in &plan.parameters {
         out += &format!(
             "  {} {}  {}\n",
@@ -91,6 +94,21 @@ fn head(plan: &Plan, style: Style) -> String {
         out.push('\n');
     }
     out
+}
+
+/// Where their number changes: members, quorum and how many may fail, now and afterwards.
+fn sizes(plan: &Plan) -> Option<String> {
+    let now = plan.quorum_before.voters;
+    let then = plan.steps().last()?.quorum_after.voters;
+    (now != then && now > 0).then(|| {
+        format!(
+            "{now} -> {then}: quorum {} -> {}, may fail {} -> {}",
+            quorum(now),
+            quorum(then),
+            fault_tolerance(now),
+            fault_tolerance(then)
+        )
+    })
 }
 
 fn guard(guard: &PlannedGuard, style: Style, depth: &str) -> String {

@@ -188,3 +188,36 @@ fn a_member_that_the_inventory_does_not_know() {
         s.members = Some(all);
     })));
 }
+
+#[test]
+fn a_host_that_the_cluster_does_not_know() {
+    let mut view = view(|_, s| drop(s.members.as_mut().map(|m| m.remove(0))));
+    let refused = "connection refused";
+    down(&mut view, "etcd1", SilentCause::Refused, refused);
+    assert_snapshot!(shown(&view));
+}
+
+#[test]
+fn more_than_seven_members() {
+    let mut view = view(|_, _| {});
+    let all: Vec<_> = (1..=8).map(|n| member(n, &format!("etcd{n}"))).collect();
+    for n in 1..=8 {
+        let status = MemberStatus {
+            member_id: n,
+            leader: 1,
+            members: Some(all.clone()),
+            ..serving(0)
+        };
+        let name = host(&format!("etcd{n}"));
+        let probe = MemberProbe::Serving(Box::new(status));
+        view.cluster.members.insert(name, probe);
+    }
+    let words = shown(&view);
+    let line = words.lines().find(|l| l.contains("members healthy"));
+    assert_eq!(
+        line,
+        Some(
+            "8 of 8 members healthy: quorum needs 5, 3 may fail; more than seven make every write slower and the cluster no safer"
+        )
+    );
+}
