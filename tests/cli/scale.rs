@@ -231,7 +231,7 @@ fn what_may_not_be_is_refused_before_anything_changes() {
             said,
         );
     };
-    let listed = "the cluster has `etcd2` as a member already";
+    let listed = "`etcd2` is a member of the cluster already";
     named("etcd2", &[listed, "`-e new=HOST`; or none"], 3);
     named("etcd9", &["the inventory has no host `etcd9`"], 10);
     named("", &["is not a list of hosts of the group `etcd`"], 10);

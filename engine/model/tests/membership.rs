@@ -392,14 +392,14 @@ fn only_those_that_are_no_members_may_join() {
     holds(unlisted(&view, &[]), "the cluster lists none of them");
     violated(
         unlisted(&view, &[1, 4, 2]),
-        "the cluster has `etcd1`, `etcd2` as members already",
+        "`etcd1`, `etcd2` are members of the cluster already",
         "name hosts that are no members yet",
     );
     let mut half = world(3);
     listing(&mut half, |list| list[2].is_learner = true);
     violated(
         unlisted(&half, &[3]),
-        "the cluster has `etcd3` as a member already",
+        "`etcd3` is a member of the cluster already",
         HALF_WAY,
     );
     let mut silent = world(3);
