@@ -147,10 +147,7 @@ fn imports_reach_nothing_outside_and_say_where_they_looked() {
             .refuses(10, &[path, says]);
     }
     let said = desk.runbook(&["check", "other.etcdrb"]);
-    said.refuses(
-        10,
-        &["the shipped ones (lib/members.etcdrb"],
-    );
+    said.refuses(10, &["the shipped ones (lib/members.etcdrb"]);
     // A pipe would never end.
     let pipe = desk.place.path().join("lib/none.etcdrb");
     let made = std::process::Command::new("mkfifo").arg(pipe).status();

@@ -60,7 +60,11 @@ const UNSAFE: &[(&str, (&str, &str), &str)] = &[
         ("      require all-stopped(members)\n", ""),
         "data_while_running",
     ),
-    ("scale-up.etcdrb", ("as learner", "as voter"), "voter_added"),
+    (
+        "scale-up.etcdrb",
+        ("add-member as learner", "add-member as voter"),
+        "voter_added",
+    ),
     (
         "scale-up.etcdrb",
         ("on newcomers rolling 1", "on newcomers parallel"),
@@ -78,12 +82,15 @@ const UNSAFE: &[(&str, (&str, &str), &str)] = &[
     ),
     (
         "replace.etcdrb",
-        ("    require membership-settled(members)\n", ""),
+        (
+            "require membership-settled(members)\n    require data",
+            "warn membership-settled(members)\n    require data",
+        ),
         "membership_unguarded",
     ),
     (
         "member-update.etcdrb",
-        ("members rolling 1 leader last", "members parallel"),
+        ("chosen rolling 1 leader last", "chosen parallel"),
         "membership_at_once",
     ),
     (
