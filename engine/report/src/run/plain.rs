@@ -123,13 +123,12 @@ fn ended(outcomes: &[Outcome]) -> String {
             Outcome::Done { .. } | Outcome::NotStarted => {}
         }
     }
-    let changed = outcomes
-        .iter()
-        .any(|outcome| matches!(outcome, Outcome::Done { changed: true }));
-    if changed {
-        "changed".to_owned()
-    } else {
-        "already so".to_owned()
+    let done = |changed: bool| outcomes.contains(&Outcome::Done { changed });
+    match (done(true), done(false)) {
+        (true, _) => "changed".to_owned(),
+        (false, true) => "already so".to_owned(),
+        // As on a host that was not reached.
+        (false, false) => "not begun".to_owned(),
     }
 }
 
@@ -183,5 +182,18 @@ pub(crate) fn run_end(end: &RunEnd) -> String {
         }
         RunEnd::Stuck { reason } => format!("STUCK, a person is needed: {}", escape(reason)),
         RunEnd::Interrupted => "interrupted".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Outcome, ended};
+
+    #[test]
+    fn what_was_not_begun_is_not_said_to_be_so() {
+        let unchanged = Outcome::Done { changed: false };
+        assert_eq!(ended(&[unchanged, Outcome::NotStarted]), "already so");
+        assert_eq!(ended(&[Outcome::NotStarted]), "not begun");
+        assert_eq!(ended(&[]), "not begun");
     }
 }
