@@ -1,0 +1,56 @@
+//! `status`, `vars`, `inventory`.
+
+use clap::{Args, Subcommand};
+
+use super::{ConnectionArgs, Format, InventoryArgs};
+
+/// `status`.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// Inventory group that holds the members
+    #[arg(long, value_name = "GROUP", default_value = "etcd")]
+    pub group: String,
+    /// Form
+    #[arg(short = 'w', long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+}
+
+/// `vars`.
+#[derive(Args, Clone, Debug)]
+pub struct VarsArgs {
+    /// Host
+    pub host: String,
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    /// Show passwords for login and sudo, which are masked otherwise
+    #[arg(long)]
+    pub show_secrets: bool,
+}
+
+/// `inventory`.
+#[derive(Debug, Subcommand)]
+pub enum InventoryCommand {
+    /// Groups, hosts and variables, in the shape of `ansible-inventory --list`
+    List(InventoryShow),
+    /// Groups and hosts as a tree
+    Graph(InventoryShow),
+    /// Host names, one a line
+    Hosts(InventoryShow),
+}
+
+/// What to show of an inventory.
+#[derive(Args, Clone, Debug)]
+pub struct InventoryShow {
+    #[command(flatten)]
+    pub inventory: InventoryArgs,
+    /// Form
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Show passwords for login and sudo, which are masked otherwise
+    #[arg(long)]
+    pub show_secrets: bool,
+}

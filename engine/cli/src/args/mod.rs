@@ -1,0 +1,153 @@
+//! The command line: every flag once, one file a command.
+
+mod capacity;
+mod exec;
+mod hosts;
+mod inventory;
+mod monitor;
+mod plan;
+mod rehearse;
+mod runs;
+mod simulate;
+mod snapshot;
+mod text;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use capacity::CapacityArgs;
+pub use exec::{ExecArgs, Output, RunbookArgs};
+pub use hosts::{ConnectionArgs, InventoryArgs};
+pub use inventory::{InventoryCommand, InventoryShow, StatusArgs, VarsArgs};
+pub use monitor::MonitorArgs;
+pub use plan::{DiffArgs, PlanArgs, PlanCommand, PlanFormat};
+pub use rehearse::{RehearseArgs, RehearseOutput};
+pub use runs::{ResumeArgs, RunArgs, RunsArgs, ShowArgs, ShowFormat};
+pub use simulate::{SimulateArgs, SimulateFormat};
+pub use snapshot::{SnapshotArgs, SnapshotCommand};
+pub use text::{CheckArgs, ExplainArgs, FmtArgs, ViewArgs};
+
+const EVERYDAY: &str = "\
+Every day:
+  runbook status -i prod.inv                                          how is the cluster
+  runbook exec restore.etcdrb -i prod.inv -e snapshot=backup.db -C    what would change (dry run)
+  runbook exec restore.etcdrb -i prod.inv -e snapshot=backup.db       do it
+";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0 ok   2 a step failed   3 a guard refused, nothing changed   4 a host is unreachable
+  5 failed and rolled back   6 outcome unknown, resume   7 locked by another run
+  8 plan stale, used or mismatched   9 a person is needed   10 bad input   64 usage
+  130 interrupted, resumable";
+
+/// Deploys, restores and maintains etcd clusters by runbooks.
+#[derive(Debug, Parser)]
+#[command(name = "runbook", version, about = "Deploys, restores and maintains etcd clusters by runbooks", before_help = EVERYDAY, after_help = EXIT_CODES, disable_help_subcommand = true, disable_help_flag = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    // One help, that fits a screen: the long form has a paragraph an option.
+    /// Print help
+    #[arg(short, long, action = clap::ArgAction::HelpShort, global = true)]
+    pub help: Option<bool>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a runbook (a path, or the name of a shipped one), or exactly what a saved plan says
+    Exec(ExecArgs),
+    /// Show what a run would do, and save it for review; changes nothing
+    Plan(PlanArgs),
+    /// Do beside the living cluster what a runbook would do, and tell how long a recovery takes
+    Rehearse(RehearseArgs),
+    /// Show the state of a cluster
+    #[command(
+        after_help = "Examples:\n  runbook status -i prod.inv\n  runbook status -i prod.inv -w json"
+    )]
+    Status(StatusArgs),
+    /// Go on with a run that was interrupted
+    #[command(after_help = "Examples:\n  runbook resume last -i prod.inv")]
+    Resume(ResumeArgs),
+    /// Undo what an interrupted run did
+    #[command(after_help = "Examples:\n  runbook rollback last -i prod.inv")]
+    Rollback(RunArgs),
+    /// List runs
+    #[command(after_help = "Examples:\n  runbook runs\n  runbook runs --format json")]
+    Runs(RunsArgs),
+    /// Tell the story of a run from its journal
+    #[command(
+        after_help = "Examples:\n  runbook show last\n  runbook show last --format html > run.html"
+    )]
+    Show(ShowArgs),
+    /// Give back the lock of a run whose process is dead, by its id
+    #[command(
+        after_help = "Examples:\n  runbook unlock 20261123T064013Z-restore-e817b3 -i prod.inv"
+    )]
+    Unlock(RunArgs),
+    /// Check runbooks without contacting any host
+    #[command(after_help = "Examples:\n  runbook check my-own.etcdrb")]
+    Check(CheckArgs),
+    /// Run a runbook through fault schedules in a simulated cluster; contacts no host
+    Simulate(SimulateArgs),
+    /// Format runbooks
+    #[command(
+        after_help = "Examples:\n  runbook fmt my-own.etcdrb\n  runbook fmt --check my-own.etcdrb"
+    )]
+    Fmt(FmtArgs),
+    /// Explain a diagnostic's code, a verb, a guard, a type
+    #[command(after_help = "Examples:\n  runbook explain quorum-safe\n  runbook explain restore")]
+    Explain(ExplainArgs),
+    /// Print the text of a shipped runbook, or list them
+    #[command(
+        after_help = "Examples:\n  runbook view\n  runbook view restore.etcdrb > my-own.etcdrb"
+    )]
+    View(ViewArgs),
+    /// Show what an inventory means
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  runbook inventory graph -i prod.inv\n  runbook inventory hosts -i prod.inv -l 'etcd[0:1]'"
+    )]
+    Inventory(InventoryCommand),
+    /// Show a host's variables and where each comes from
+    #[command(after_help = "Examples:\n  runbook vars etcd1 -i prod.inv")]
+    Vars(VarsArgs),
+    /// Read etcd snapshot files
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  runbook snapshot verify backup.db\n  runbook snapshot inspect backup.db --format json"
+    )]
+    Snapshot(SnapshotCommand),
+    /// Write Prometheus' targets and alert rules and Grafana's dashboard
+    #[command(
+        after_help = "Examples:\n  runbook monitor -i prod.inv --out monitoring\n  runbook monitor -i prod.inv --out monitoring -C -D    # what would change"
+    )]
+    Monitor(MonitorArgs),
+    /// Estimate how large a database becomes, and the quota that fits it
+    #[command(
+        after_help = "Examples:\n  runbook capacity --pods 10000 --secrets 3000 --configmaps 2000 --events 20000 --writes pods=20\n  runbook capacity --objects leases=5000:400 --writes leases=500 --retention 10m\n  runbook capacity --snapshot backup.db --writes /registry/pods/=20 --format json"
+    )]
+    Capacity(CapacityArgs),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Examples:\n  runbook completions bash > /etc/bash_completion.d/runbook"
+    )]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man page to standard output
+    #[command(hide = true)]
+    Man,
+}
+
+/// Table or JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Table,
+    /// For programs
+    Json,
+}
