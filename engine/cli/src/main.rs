@@ -84,11 +84,6 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
             command::print(&String::from_utf8_lossy(&out))?;
             Ok(exit::OK)
         }
-        Command::Man => {
-            let mut out = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut out)?;
-            command::print(&String::from_utf8_lossy(&out))?;
-            Ok(exit::OK)
-        }
+        Command::Man(args) => command::man::man(&args),
     }
 }

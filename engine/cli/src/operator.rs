@@ -2,8 +2,11 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use runbook_run::Confirm;
+use runbook_model::plan::PlanStep;
+use runbook_report::run::step_question;
+use runbook_run::{AskStep, Confirm};
 use secrecy::SecretString;
 
 use crate::environment::Environment;
@@ -37,6 +40,51 @@ pub fn confirmation(yes: bool, cluster: &str, progress: Progress) -> Confirm {
             std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == cluster
         })
     })
+}
+
+/// Asks before each step; none where that is not wanted.
+pub fn step_by_step(wanted: bool, progress: Progress) -> Option<AskStep> {
+    let all = AtomicBool::new(false);
+    let ask = move |step: &PlanStep| {
+        if all.load(Ordering::Relaxed) {
+            return true;
+        }
+        let answer = progress.before_step(step.number, |plan| {
+            eprint!(
+                "\n{}\n(N)o: stop here, `resume` goes on; (y)es; (c)ontinue without asking: ",
+                step_question(plan, step)
+            );
+            let _ = std::io::stderr().flush();
+            let mut answer = String::new();
+            let read = std::io::stdin().read_line(&mut answer).is_ok();
+            if read {
+                answer.trim().to_lowercase()
+            } else {
+                String::new()
+            }
+        });
+        match answer.as_deref() {
+            Some("y" | "yes") => true,
+            Some("c" | "continue") => {
+                all.store(true, Ordering::Relaxed);
+                true
+            }
+            _ => false,
+        }
+    };
+    wanted.then(|| Arc::new(ask) as AskStep)
+}
+
+/// Refuses `--step` where nobody can be asked.
+pub fn can_ask_steps(wanted: bool, environment: &Environment) -> Result<(), Failure> {
+    if !wanted || environment.can_ask {
+        return Ok(());
+    }
+    Err(Failure::say(
+        exit::USAGE,
+        "--step asks before each step, and there is no terminal to ask on",
+        "leave --step away; --dry-run shows every step beforehand".to_owned(),
+    ))
 }
 
 /// Asks for a secret without showing it.

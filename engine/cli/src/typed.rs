@@ -25,7 +25,7 @@ fn command(args: &RunbookArgs, plan: &Plan) -> String {
 /// `runbook VERB ...` with everything that goes into the plan.
 pub fn typed(verb: &str, args: &RunbookArgs, plan: &Plan) -> String {
     let mut words = format!("runbook {verb} {}", quoted(&args.runbook));
-    words += &again(&args.inventory, &args.connection);
+    words += &again(&args.inventory.inventory, &args.connection);
     let mut add = |flag: &str, value: &str| words += &format!(" {flag} {}", quoted(value));
     if let Some(limit) = &args.inventory.limit {
         add("-l", limit);

@@ -1,11 +1,11 @@
 //! Which hosts, and how they are reached.
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 /// Inventories and how to choose from them.
 #[derive(Args, Clone, Debug, Default)]
 pub struct InventoryArgs {
-    /// Inventory: INI, YAML, a directory, an executable, or a list `h1,h2,`; may be given several times
+    /// INI, YAML, a directory, an executable, a list `h1,h2,`; several are merged
     #[arg(
         short,
         long,
@@ -37,6 +37,9 @@ pub struct ConnectionArgs {
     /// Ask for sudo's password
     #[arg(short = 'K', long)]
     pub ask_become_pass: bool,
+    /// -v results, -vv also commands and durations, -vvv also connections
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
     /// Hosts worked on at once
     #[arg(short, long, value_name = "N", default_value_t = 50)]
     pub forks: usize,

@@ -24,25 +24,37 @@ pub use rehearse::{RehearseArgs, RehearseOutput};
 pub use runs::{ResumeArgs, RunArgs, RunsArgs, ShowArgs, ShowFormat};
 pub use simulate::{SimulateArgs, SimulateFormat};
 pub use snapshot::{SnapshotArgs, SnapshotCommand};
-pub use text::{CheckArgs, ExplainArgs, FmtArgs, ViewArgs};
+pub use text::{CheckArgs, ExplainArgs, FmtArgs, ManArgs, ViewArgs};
 
-const EVERYDAY: &str = "\
+/// `--help` on a screen of 24 lines and 80 columns. Kept true by a test: each visible command stands in it once.
+const OVERVIEW: &str = "\
 Every day:
-  runbook status -i prod.inv                                          how is the cluster
-  runbook exec restore.etcdrb -i prod.inv -e snapshot=backup.db -C    what would change (dry run)
-  runbook exec restore.etcdrb -i prod.inv -e snapshot=backup.db       do it
-";
+  runbook status -i prod.inv                                  how is the cluster
+  runbook exec restore.etcdrb -i prod.inv -e snapshot=b.db -C   what it changes
+  runbook exec restore.etcdrb -i prod.inv -e snapshot=b.db      do it
 
-const EXIT_CODES: &str = "\
-Exit codes:
-  0 ok   2 a step failed   3 a guard refused, nothing changed   4 a host is unreachable
-  5 failed and rolled back   6 outcome unknown, resume   7 locked by another run
-  8 plan stale, used or mismatched   9 a person is needed   10 bad input   64 usage
-  130 interrupted, resumable";
+Usage: runbook COMMAND ...         runbook COMMAND --help: options and examples
+
+  exec       run a runbook or plan       check        check runbooks
+  plan       show or save a run's plan   simulate     try one under faults
+  rehearse   restore beside a cluster    fmt          format runbooks
+  status     how a cluster is            explain      a verb, guard or error
+  resume     go on with a stopped run    view         print a shipped runbook
+  rollback   undo a stopped run          inventory    what an inventory means
+  unlock     free a dead run's lock      vars         a host's variables
+  runs       list runs                   snapshot     read snapshot files
+  show       a run's story               monitor      Prometheus and Grafana
+  capacity   size a database             completions  for a shell
+  man        man pages                   -V           print the version
+
+Exit codes: 0 ok, 2 step failed, 3 guard refused, 4 unreachable, 5 rolled back,
+6 unknown: resume, 7 locked, 8 plan stale, 9 stuck: a person is needed,
+10 bad input, 64 usage, 130 interrupted: resume
+";
 
 /// Deploys, restores and maintains etcd clusters by runbooks.
 #[derive(Debug, Parser)]
-#[command(name = "runbook", version, about = "Deploys, restores and maintains etcd clusters by runbooks", before_help = EVERYDAY, after_help = EXIT_CODES, disable_help_subcommand = true, disable_help_flag = true)]
+#[command(name = "runbook", version, about = "Deploys, restores and maintains etcd clusters by runbooks", override_help = OVERVIEW, disable_help_subcommand = true, disable_help_flag = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -68,10 +80,12 @@ pub enum Command {
     )]
     Status(StatusArgs),
     /// Go on with a run that was interrupted
-    #[command(after_help = "Examples:\n  runbook resume last -i prod.inv")]
+    #[command(
+        after_help = "Examples:\n  runbook resume last\n  runbook resume last --step\n  runbook resume last -i moved.inv     # where the inventory stands elsewhere now"
+    )]
     Resume(ResumeArgs),
     /// Undo what an interrupted run did
-    #[command(after_help = "Examples:\n  runbook rollback last -i prod.inv")]
+    #[command(after_help = "Examples:\n  runbook rollback last")]
     Rollback(RunArgs),
     /// List runs
     #[command(after_help = "Examples:\n  runbook runs\n  runbook runs --format json")]
@@ -82,9 +96,7 @@ pub enum Command {
     )]
     Show(ShowArgs),
     /// Give back the lock of a run whose process is dead, by its id
-    #[command(
-        after_help = "Examples:\n  runbook unlock 20261123T064013Z-restore-e817b3 -i prod.inv"
-    )]
+    #[command(after_help = "Examples:\n  runbook unlock 20261123T064013Z-restore-e817b3")]
     Unlock(RunArgs),
     /// Check runbooks without contacting any host
     #[command(after_help = "Examples:\n  runbook check my-own.etcdrb")]
@@ -137,9 +149,11 @@ pub enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Write the man page to standard output
-    #[command(hide = true)]
-    Man,
+    /// Print the man page of a command, or write all of them
+    #[command(
+        after_help = "Examples:\n  runbook man | man -l -\n  runbook man exec | man -l -\n  runbook man --out /usr/local/share/man/man1"
+    )]
+    Man(ManArgs),
 }
 
 /// Table or JSON.

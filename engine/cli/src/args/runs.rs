@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use super::{ConnectionArgs, Format, InventoryArgs, Output};
+use super::{ConnectionArgs, Format, Output};
 
 /// `resume`.
 #[derive(Args, Clone, Debug)]
@@ -12,6 +12,9 @@ pub struct ResumeArgs {
     /// Do again what is still unknown after asking the host (as after a power cut)
     #[arg(long)]
     pub repeat_unknown: bool,
+    /// Ask before each step; a no stops the run there again
+    #[arg(long)]
+    pub step: bool,
 }
 
 /// `resume`, `rollback`, `unlock`.
@@ -20,8 +23,10 @@ pub struct RunArgs {
     /// The run's id, as `runbook runs` lists it, or `last`
     #[arg(value_name = "RUN")]
     pub run: String,
-    #[command(flatten)]
-    pub inventory: InventoryArgs,
+    // Not InventoryArgs: RUNBOOK_INVENTORY must not send a run to other hosts than it began on, and a run has no limit but its own.
+    /// Inventory [default: what the run was started with, as long as it means the same hosts]
+    #[arg(short, long, value_name = "INV")]
+    pub inventory: Vec<String>,
     #[command(flatten)]
     pub connection: ConnectionArgs,
     /// Do not ask before what cannot be undone

@@ -1,4 +1,4 @@
-//! `check`, `fmt`, `explain`, `view`: texts alone, no hosts.
+//! `check`, `fmt`, `explain`, `view`, `man`: texts alone, no hosts.
 
 use std::path::PathBuf;
 
@@ -26,6 +26,17 @@ pub struct FmtArgs {
     /// Change nothing; fail where something would be
     #[arg(long)]
     pub check: bool,
+}
+
+/// `man`.
+#[derive(Args, Clone, Debug)]
+pub struct ManArgs {
+    /// Of this command, as `exec` or `plan diff`; none: of `runbook` itself
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    pub command: Vec<String>,
+    /// Write one page a command into this directory
+    #[arg(short = 'o', long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// `explain`.
