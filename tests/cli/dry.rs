@@ -48,8 +48,9 @@ fn a_saved_plan_is_shown_with_the_digest_that_runs_it() {
     let dry = place.runbook(&["exec", "a.plan", "-C", "--format", "json"]);
     let plan: serde_json::Value = serde_json::from_str(&dry.out).unwrap();
     let saved = std::fs::read_to_string(place.path().join("a.plan")).unwrap();
-    let saved: serde_json::Value = serde_json::from_str(&saved).unwrap();
-    assert_eq!(plan, saved["plan"], "what was reviewed is what is shown");
+    let saved = runbook_plan::read_plan_file(&saved).unwrap().saved;
+    let reviewed = serde_json::to_value(&saved.plan).unwrap();
+    assert_eq!(plan, reviewed, "what was reviewed is what is shown");
 }
 
 #[test]

@@ -11,15 +11,19 @@ runbook NAME {
   edition 1
 
   param dir: path \"where\"
-  param password: secret = \"\" \"kept to itself\"
+  param password: secret? \"of a step that no host takes\"
 
   target hosts = group(web)
+  target nobody = group(ungrouped) expect any
 
   step \"Write\" on hosts parallel {
     template \"note.j2\" to \"{dir}/{host.name}.note\" mode 0640
   }
   step \"Say\" on hosts parallel {
     shell \"echo hello-from-here\" changes nothing
+  }
+  step \"Lock\" on nobody {
+    template \"lock.j2\" to \"/srv/lock\" mode 0600
   }
 }
 ";
@@ -30,6 +34,7 @@ fn own(inventory: &str) -> Own {
     let own = Own::new("verbose", RUNBOOK, inventory);
     std::fs::create_dir(own.place.path().join("templates")).unwrap();
     own.place.write("templates/note.j2", b"one\n");
+    own.place.write("templates/lock.j2", b"{{ password }}\n");
     own.place.write("h2.note", b"one\n");
     own
 }

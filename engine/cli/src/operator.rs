@@ -13,6 +13,7 @@ use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::terminal::read_hidden;
 
 /// A fresh run id: time, runbook, and enough chance that two at the same second differ.
 pub fn run_id(runbook: &str) -> String {
@@ -49,10 +50,10 @@ pub fn step_by_step(wanted: bool, progress: Progress) -> Option<AskStep> {
         if all.load(Ordering::Relaxed) {
             return true;
         }
-        let answer = progress.before_step(step.number, |plan| {
+        let answer = progress.before_step(step.number, |seen| {
             eprint!(
                 "\n{}\n(N)o: stop here, `resume` goes on; (y)es; (c)ontinue without asking: ",
-                step_question(plan, step)
+                step_question(seen, step.number)
             );
             let _ = std::io::stderr().flush();
             let mut answer = String::new();
@@ -63,9 +64,9 @@ pub fn step_by_step(wanted: bool, progress: Progress) -> Option<AskStep> {
                 String::new()
             }
         });
-        match answer.as_deref() {
-            Some("y" | "yes") => true,
-            Some("c" | "continue") => {
+        match answer.as_str() {
+            "y" | "yes" => true,
+            "c" | "continue" => {
                 all.store(true, Ordering::Relaxed);
                 true
             }
@@ -96,7 +97,5 @@ pub fn ask_secret(prompt: &str, environment: &Environment) -> Result<SecretStrin
             "leave -K away and allow sudo without a password for this user".to_owned(),
         ));
     }
-    eprint!("{prompt}");
-    let answer = console::Term::stderr().read_secure_line()?;
-    Ok(SecretString::from(answer))
+    Ok(SecretString::from(read_hidden(prompt)?))
 }

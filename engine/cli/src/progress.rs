@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use runbook_model::event::{Event, StepEnd};
-use runbook_model::plan::{Plan, PlanItem};
+use runbook_model::plan::PlanItem;
 use runbook_report::run::{
     Details, Live, Tracker, Verbosity, finished_step, json_line, plain_line, summary,
 };
@@ -98,16 +98,16 @@ impl Progress {
         self.ask_at(here, |_| question())
     }
 
-    /// Asks about a step, likewise; the question is given the plan.
-    pub fn before_step<T>(&self, number: usize, question: impl FnOnce(&Plan) -> T) -> Option<T> {
+    /// Asks about a step, likewise; the question is given what is seen of the run.
+    pub fn before_step<T>(&self, number: usize, question: impl FnOnce(&Tracker) -> T) -> T {
         let here = |item: &PlanItem| matches!(item, PlanItem::Step(s) if s.number == number);
-        self.ask_at(here, |plan| plan.map(question))
+        self.ask_at(here, question)
     }
 
     fn ask_at<T>(
         &self,
         here: impl Fn(&PlanItem) -> bool,
-        question: impl FnOnce(Option<&Plan>) -> T,
+        question: impl FnOnce(&Tracker) -> T,
     ) -> T {
         for _ in 0..CATCHING_UP {
             if self.with(|shown| shown.tracker.reached(&here)) {
@@ -116,14 +116,14 @@ impl Progress {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         // Nothing is held while the operator thinks: Ctrl-C must be seen, told and obeyed meanwhile.
-        let plan = self.with(|shown| {
+        let seen = self.with(|shown| {
             shown.asking = true;
             if let Form::Live(live) = &shown.form {
                 live.hide();
             }
-            shown.tracker.plan.clone()
+            shown.tracker.clone()
         });
-        let answer = question(plan.as_deref());
+        let answer = question(&seen);
         self.with(|shown| {
             shown.asking = false;
             if let Form::Live(live) = &shown.form {

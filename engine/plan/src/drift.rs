@@ -179,7 +179,7 @@ pub fn of_inventory(
 }
 
 /// Differences between how a run's hosts were reached when it began, with the members that it was planned on, and what an inventory
-/// says now of the same hosts.
+/// says now of the same hosts; hosts that were not part of the run (`--limit`) are none.
 pub fn of_reached(
     before: (&Reached, &Plan),
     connections: &BTreeMap<HostName, Connection>,
@@ -187,7 +187,9 @@ pub fn of_reached(
 ) -> Vec<Drift> {
     let then = before.0.hosts.iter();
     let then = then.filter(|(host, _)| connections.contains_key(*host));
-    meanings((then.collect(), &before.1.members), connections, members)
+    let mut connections = connections.clone();
+    connections.retain(|host, _| before.0.hosts.contains_key(host));
+    meanings((then.collect(), &before.1.members), &connections, members)
 }
 
 fn meanings(

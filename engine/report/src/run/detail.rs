@@ -127,7 +127,7 @@ impl Details {
         let told = outcomes.iter().enumerate().map(|(index, outcome)| {
             let action = actions.get(index).filter(|_| !undo);
             let what = action.map_or_else(
-                || format!("undo, action {}", index + 1),
+                || format!("{}action {}", if undo { "undo, " } else { "" }, index + 1),
                 |action| with_effect(action, outcome),
             );
             let reads = action.is_some_and(|a| matches!(a.change, Change::Reads));

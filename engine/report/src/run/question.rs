@@ -1,39 +1,31 @@
 //! What the operator is asked before a step (`--step`).
 
 use runbook_model::host::HostName;
-use runbook_model::plan::{Plan, PlanItem, PlanStep};
 
-use crate::plan::hosts;
+use super::tracker::Tracker;
+use crate::plan::{hosts, quorum_words};
 use crate::text::escape;
 
 /// The step, where it is done, and what a stop before it would leave.
-pub fn step_question(plan: &Plan, step: &PlanStep) -> String {
-    let names: Vec<&HostName> = step.work.iter().map(|work| &work.host).collect();
+pub fn step_question(tracker: &Tracker, number: usize) -> String {
     let mut text = format!(
-        "step {} of {}: {}",
-        step.number,
-        plan.steps().count(),
-        escape(&step.title)
+        "step {number} of {}: {}",
+        tracker.step_count(),
+        escape(&tracker.title(number))
     );
-    if !names.is_empty() {
-        text += &format!(", on {}", hosts(&names));
+    if let Some(step) = tracker.planned(number) {
+        let names: Vec<&HostName> = step.work.iter().map(|work| &work.host).collect();
+        if !names.is_empty() {
+            text += &format!(", on {}", hosts(&names));
+        }
+        if step.may_change().next().is_none() {
+            text += "\n  it changes nothing: all is already so, or it only reads";
+        }
     }
-    if step.may_change().next().is_none() {
-        text += "\n  it changes nothing: all is already so, or it only reads";
-    }
-    if in_outage(plan, step.number) {
-        text += "\n  the cluster may be without quorum now: a stop here leaves it so";
+    let seen = tracker.quorum.filter(|quorum| quorum.voters > 0);
+    if let Some(lost) = seen.filter(|quorum| !quorum.holds()) {
+        let words = quorum_words(lost);
+        text += &format!("\n  a stop here leaves the cluster as it is: {words}");
     }
     text
-}
-
-fn in_outage(plan: &Plan, number: usize) -> bool {
-    let items = plan.items.iter();
-    let before =
-        items.take_while(|item| !matches!(item, PlanItem::Step(step) if step.number == number));
-    let marks =
-        before.filter(|item| matches!(item, PlanItem::OutageBegins { .. } | PlanItem::OutageEnds));
-    marks
-        .last()
-        .is_some_and(|mark| matches!(mark, PlanItem::OutageBegins { .. }))
 }

@@ -5,7 +5,7 @@ use runbook_model::action::Outcome;
 use runbook_model::event::{Event, StepEnd};
 use runbook_report::run::{Details, Tracker, Verbosity, plain_line, step_question};
 
-use crate::support::{Line, done, failed, plan, recorded, starts, step_ended, work};
+use crate::support::{Line, done, failed, recorded, starts, step_ended, work};
 
 /// A run in plain lines with the details of `-v`, `-vv`, ...
 fn told(count: u8, lines: impl IntoIterator<Item = Line>) -> String {
@@ -67,10 +67,13 @@ fn what_came_to_nothing_says_why() {
 
 #[test]
 fn a_question_before_each_step_tells_what_a_no_would_leave() {
-    let plan = plan("restore");
-    let questions: Vec<_> = plan
-        .steps()
-        .map(|step| step_question(&plan, step))
-        .collect();
+    let mut tracker = Tracker::default();
+    let mut questions = Vec::new();
+    for line in recorded("restore") {
+        if let Event::StepStarted { step } = line.event {
+            questions.push(step_question(&tracker, step));
+        }
+        tracker.apply(line.at_ms, &line.event);
+    }
     assert_snapshot!(questions.join("\n"));
 }
