@@ -28,6 +28,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            if let Some(tip) = typed::meant(&error) {
+                eprintln!("\n  tip: {tip}");
+            }
             return ExitCode::from(if error.use_stderr() {
                 exit::USAGE
             } else {

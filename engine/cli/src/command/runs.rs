@@ -7,6 +7,7 @@ use runbook_model::plan::Plan;
 use runbook_report::rehearsal::{rehearsed, table};
 use runbook_report::review::{Footer, html, markdown, of_run};
 use runbook_report::run::{Verbosity, replay};
+use runbook_report::text::escape;
 use runbook_run::{Options, RunState, RunsDir, lock_hosts, resume, rollback, unlock as give_back};
 use runbook_world::RealWorld;
 use serde_json::json;
@@ -107,13 +108,32 @@ fn no_plan() -> Failure {
 }
 
 fn named(run: &str, runs: &RunsDir) -> Result<String, Failure> {
+    let all = runs.list().map_err(bad)?;
     if run != "last" {
-        return Ok(run.to_owned());
+        // A run of which only the directory is left is told by what reads it.
+        return match all.iter().any(|known| known == run) || runs.path(run).is_err() {
+            true => Ok(run.to_owned()),
+            false => Err(no_run(run, all.last())),
+        };
     }
-    runs.list()
-        .map_err(bad)?
-        .pop()
-        .ok_or_else(|| Failure::input("no run is kept here", None))
+    let newest = all.last().cloned();
+    newest.ok_or_else(|| Failure::input("no run is kept here", not_here()))
+}
+
+fn no_run(run: &str, newest: Option<&String>) -> Failure {
+    let help = match newest {
+        Some(newest) => format!("`runbook runs` lists the runs kept here; `last` is {newest}"),
+        None => format!(
+            "`runbook runs` lists the runs kept here: none; {}",
+            not_here()
+        ),
+    };
+    Failure::input(format!("there is no run `{}` here", escape(run)), help)
+}
+
+fn not_here() -> String {
+    "runs are kept by the user and machine that began them, or where RUNBOOK_STATE_DIR says"
+        .to_owned()
 }
 
 fn plan_of(records: &[Record]) -> Result<Plan, Failure> {
