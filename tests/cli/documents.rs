@@ -28,10 +28,12 @@ const COMMANDS: [&[&str]; 27] = [
     &["inventory", "hosts"],
     &["vars"],
     &["snapshot"],
+    &["snapshot", "inspect"],
     &["snapshot", "verify"],
     &["monitor"],
     &["capacity"],
     &["completions"],
+    &["man"],
 ];
 
 fn read(name: &str) -> String {
@@ -140,18 +142,56 @@ fn the_operations_guide_names_every_variable() {
     assert_eq!(table_of_variables(&read("docs/operations.md")), known);
 }
 
+/// Long options of a help's list.
+fn options(help: &str) -> BTreeSet<String> {
+    let listed = help
+        .lines()
+        .filter(|line| line.trim_start().starts_with('-') && line.starts_with("  "));
+    let words = listed.flat_map(|line| line.split([' ', ',', '.']).take(10));
+    let long = words.filter(|word| word.starts_with("--") && word.len() > 2);
+    long.map(str::to_owned).collect()
+}
+
 #[test]
-fn man_page_and_completions_are_made() {
+fn man_pages_have_every_option() {
     let place = Place::new();
-    let man = place.runbook(&["man"]);
-    assert!(
-        man.code == 0 && man.out.contains(".TH runbook"),
-        "{}",
-        man.out
-    );
+    let main = place.runbook(&["man"]);
+    assert_eq!(main.code, 0, "{}", main.err);
+    assert!(main.out.contains(".TH runbook") && main.out.contains("rollback"));
+    let made = place.runbook(&["man", "--out", "man1"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    for command in COMMANDS {
+        let page = place.runbook(&[&["man"], command].concat());
+        let name = format!("runbook-{}", command.join("-"));
+        assert!(page.out.contains(&format!(".TH {name} 1")), "{}", page.out);
+        let file = std::fs::read_to_string(place.path().join(format!("man1/{name}.1")));
+        assert_eq!(file.unwrap(), page.out, "{name}");
+        let plain = page.out.replace("\\-", "-");
+        for option in options(&help(&place, command)) {
+            assert!(plain.contains(&option), "{name} lacks {option}");
+        }
+    }
+    place
+        .runbook(&["man", "frobnicate"])
+        .refuses(64, &["no command `frobnicate`"]);
+}
+
+#[test]
+fn completions_have_every_option() {
+    let place = Place::new();
     for shell in ["bash", "zsh", "fish"] {
-        let said = place.runbook(&["completions", shell]);
-        assert!(said.code == 0 && said.out.contains("rollback"), "{shell}");
+        let script = place.runbook(&["completions", shell]);
+        assert_eq!(script.code, 0, "{}", script.err);
+        for command in COMMANDS {
+            for option in options(&help(&place, command)) {
+                // fish writes `-l step` for `--step`.
+                let word = match shell {
+                    "fish" => option.replacen("--", "-l ", 1),
+                    _ => option,
+                };
+                assert!(script.out.contains(&word), "{shell}: {command:?}: {word}");
+            }
+        }
     }
 }
 

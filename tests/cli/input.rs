@@ -214,3 +214,31 @@ fn several_mistakes_of_a_runbook_come_in_one_report() {
         ],
     );
 }
+
+/// What a newcomer gets wrong first.
+#[test]
+fn first_mistakes_are_told_with_what_to_type() {
+    let place = Place::new();
+    place
+        .runbook(&["deploy", "-i", "local.inv"])
+        .refuses(64, &["`deploy` is a runbook", "runbook exec deploy.etcdrb"]);
+    place
+        .runbook(&["exce", "deploy", "-i", "local.inv"])
+        .refuses(64, &["a similar subcommand exists: 'exec'"]);
+    let deploy = |inventory| place.runbook(&["exec", "deploy", "-i", inventory]);
+    for path in ["inventoris/local.inv", "prod.yml"] {
+        let says = [path, "a relative path begins at the current directory"];
+        deploy(path).refuses(10, &says);
+    }
+    deploy("etcd7").refuses(10, &["a list of hosts ends with a comma: `-i etcd7,`"]);
+    deploy("lokal.inv").refuses(10, &["did you mean `local.inv`"]);
+    place
+        .runbook(&["resume", "lst"])
+        .refuses(10, &["there is no run `lst` here", "`runbook runs`"]);
+    place
+        .runbook(&["show", "last"])
+        .refuses(10, &["no run is kept here", "RUNBOOK_STATE_DIR"]);
+    place
+        .runbook(&["resume", "../x"])
+        .refuses(10, &["`../x` is not a run id"]);
+}

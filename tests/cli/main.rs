@@ -5,8 +5,10 @@
     reason = "a test that cannot set up its case fails"
 )]
 
+mod again;
 mod capacity;
 mod documents;
+mod dry;
 mod imports;
 mod input;
 mod monitor;
@@ -16,6 +18,8 @@ mod rehearse;
 mod scale;
 mod shown;
 mod simulate;
+mod step;
 mod support;
 mod testing;
+mod verbose;
 mod words;

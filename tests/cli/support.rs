@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -28,6 +30,114 @@ impl Said {
         for word in words {
             assert!(flat.contains(word), "`{word}` is not in: {}", self.err);
         }
+    }
+}
+
+/// Where commands are found.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A command on a terminal.
+pub struct Terminal {
+    child: Child,
+    screen: fs::File,
+    seen: String,
+}
+
+impl Terminal {
+    fn start(command: &mut Command) -> Self {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+        let screen: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&screen).unwrap();
+        unlockpt(&screen).unwrap();
+        let name = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
+        let keyboard = || {
+            let opened = fs::File::options().read(true).write(true).open(&name);
+            Stdio::from(opened.unwrap())
+        };
+        let child = command
+            .stdin(keyboard())
+            .stdout(keyboard())
+            .stderr(keyboard())
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            screen: screen.into(),
+            seen: String::new(),
+        }
+    }
+
+    /// Reads on until this is seen; what came before it is returned and forgotten.
+    #[track_caller]
+    pub fn until(&mut self, text: &str) -> String {
+        let mut more = [0; 4096];
+        loop {
+            if let Some(at) = self.seen.find(text) {
+                let rest = self.seen.split_off(at + text.len());
+                return std::mem::replace(&mut self.seen, rest);
+            }
+            match self.screen.read(&mut more) {
+                Ok(count) if count > 0 => {
+                    self.seen += &String::from_utf8_lossy(&more[..count]);
+                }
+                _ => panic!("it ended without `{text}`: {}", self.seen),
+            }
+        }
+    }
+
+    /// Types a line.
+    pub fn types(&mut self, line: &str) {
+        writeln!(self.screen, "{line}").unwrap();
+    }
+
+    /// Interrupts it, as Ctrl-C does.
+    pub fn interrupt(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    }
+
+    /// Its exit code and what it said until then.
+    pub fn ends(mut self) -> (i32, String) {
+        let mut more = [0; 4096];
+        // A terminal whose other end is closed reads as an error.
+        while let Ok(count) = self.screen.read(&mut more) {
+            if count == 0 {
+                break;
+            }
+            self.seen += &String::from_utf8_lossy(&more[..count]);
+        }
+        (self.child.wait().unwrap().code().unwrap(), self.seen)
+    }
+}
+
+/// A place with a runbook of its own name: local hosts keep root's receipts by it, outside of the place.
+pub struct Own {
+    pub place: Place,
+    pub name: String,
+}
+
+impl Own {
+    /// `NAME` in the text becomes the runbook's name; `own.etcdrb` in the place.
+    pub fn new(kind: &str, runbook: &str, inventory: &str) -> Self {
+        let place = Place::new();
+        let dir = place.path().file_name().unwrap().to_str().unwrap();
+        let letters: String = dir.chars().filter(char::is_ascii_alphanumeric).collect();
+        let name = format!("{kind}_{letters}");
+        place.write("own.etcdrb", runbook.replace("NAME", &name).as_bytes());
+        place.write("web.inv", inventory.as_bytes());
+        Self { place, name }
+    }
+
+    /// Whether a file is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.place.path().join(name).exists()
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // Where root's runs leave their receipts; a user's are in the place.
+        let _ = fs::remove_dir_all(PathBuf::from("/var/lib/runbook").join(&self.name));
     }
 }
 
@@ -77,27 +187,33 @@ impl Place {
         self.said(".", environment, words)
     }
 
-    fn said(&self, dir: &str, environment: &[(&str, &str)], words: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_runbook"))
+    fn command(&self, dir: &str, environment: &[(&str, &str)], words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runbook"));
+        command
             .args(words)
             .current_dir(self.path().join(dir))
             .env_clear()
-            .envs(environment.iter().copied())
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
+            .env("PATH", PATH)
             .env("HOME", self.path())
             .env("TMPDIR", self.path())
             .env("RUNBOOK_STATE_DIR", self.path().join("state"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+            .envs(environment.iter().copied());
+        command
+    }
+
+    fn said(&self, dir: &str, environment: &[(&str, &str)], words: &[&str]) -> Said {
+        let mut command = self.command(dir, environment, words);
+        let output = command.stdin(Stdio::null()).output().unwrap();
         Said {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    /// Starts `runbook` here on a terminal of its own.
+    pub fn on_terminal(&self, environment: &[(&str, &str)], words: &[&str]) -> Terminal {
+        Terminal::start(&mut self.command(".", environment, words))
     }
 
     /// Every file below, with its bytes.

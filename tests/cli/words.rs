@@ -1,22 +1,47 @@
 //! Help, explanations, formatting.
 
+use std::collections::BTreeSet;
+
 use crate::support::Place;
 
+/// 24 lines of 80 columns, the prompt after it included.
 #[test]
 fn help_fits_a_screen_and_starts_with_every_day() {
-    let said = Place::new().runbook(&["--help"]);
-    assert_eq!(said.code, 0);
-    assert!(said.out.starts_with("Every day:"), "{}", said.out);
-    assert!(
-        said.out.lines().count() <= 45,
-        "{} lines",
-        said.out.lines().count()
-    );
-    assert!(
-        said.out.lines().all(|line| line.chars().count() <= 100),
-        "{}",
-        said.out
-    );
+    for words in [&["--help"][..], &["-h"]] {
+        let said = Place::new().runbook(words);
+        assert_eq!(said.code, 0);
+        let lines: Vec<_> = said.out.lines().collect();
+        assert!(lines.len() <= 23, "{} lines", lines.len());
+        assert_eq!(lines[0], "Every day:");
+        for (line, begins) in lines[1..4].iter().zip(["status", "exec", "exec"]) {
+            assert!(line.starts_with(&format!("  runbook {begins} ")), "{line}");
+        }
+        let wide = lines.iter().find(|line| line.chars().count() > 80);
+        assert_eq!(wide, None);
+    }
+}
+
+/// The screen is written by hand: every command that the completions know stands in it, and nothing else.
+#[test]
+fn help_names_every_command() {
+    let place = Place::new();
+    let fish = place.runbook(&["completions", "fish"]).out;
+    let known: BTreeSet<&str> = fish
+        .lines()
+        .filter(|line| line.contains("__fish_runbook_needs_command\" -f -a \""))
+        .filter_map(|line| line.split("-a \"").nth(1)?.split('"').next())
+        .collect();
+    let help = place.runbook(&["--help"]).out;
+    let table = help
+        .lines()
+        .filter(|l| l.starts_with("  ") && !l.starts_with("  runbook"));
+    let named: BTreeSet<&str> = table
+        .flat_map(|line| [line.get(2..13), line.get(40..53)])
+        .flatten()
+        .map(str::trim)
+        .filter(|word| !word.is_empty() && *word != "-V")
+        .collect();
+    assert_eq!(named, known);
 }
 
 #[test]

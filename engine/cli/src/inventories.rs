@@ -1,10 +1,12 @@
 //! Inventories as commands take them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use runbook_inventory::{Inventory, InventorySpec, Overrides, StdFiles, load};
 use runbook_model::host::{Connection, HostName};
 pub use runbook_model::shell::word as quoted;
+use runbook_plan::{Files as _, LocalFiles};
 
 use crate::args::{ConnectionArgs, InventoryArgs};
 use crate::command::warn;
@@ -27,9 +29,9 @@ pub fn read(args: &InventoryArgs) -> Result<Inventory, Failure> {
 }
 
 /// What a command given next needs to reach the same hosts in the same way: these flags, quoted for a shell.
-pub fn again(inventory: &InventoryArgs, connection: &ConnectionArgs) -> String {
+pub fn again(inventory: &[String], connection: &ConnectionArgs) -> String {
     let mut words: Vec<String> = Vec::new();
-    for name in &inventory.inventory {
+    for name in inventory {
         words.extend(["-i".to_owned(), quoted(name)]);
     }
     for (flag, value) in [
@@ -43,6 +45,24 @@ pub fn again(inventory: &InventoryArgs, connection: &ConnectionArgs) -> String {
     words.extend(connection.r#become.then(|| "-b".to_owned()));
     words.extend(connection.ask_become_pass.then(|| "-K".to_owned()));
     words.iter().map(|word| format!(" {word}")).collect()
+}
+
+/// The same inventory from any directory. A list of hosts is no path.
+pub fn from_root(inventory: &str) -> String {
+    if Path::new(inventory).exists() {
+        LocalFiles::default().absolute(inventory)
+    } else {
+        inventory.to_owned()
+    }
+}
+
+/// The same key from any directory; ssh itself knows whose home `~` is.
+pub fn key_from_root(key: &str) -> String {
+    if key.starts_with('~') {
+        key.to_owned()
+    } else {
+        LocalFiles::default().absolute(key)
+    }
 }
 
 /// Shows what is doubtful about the inventory and about these of its hosts, each once.

@@ -28,6 +28,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            if let Some(tip) = typed::meant(&error) {
+                eprintln!("\n  tip: {tip}");
+            }
             return ExitCode::from(if error.use_stderr() {
                 exit::USAGE
             } else {
@@ -86,11 +89,6 @@ fn dispatch(command: Command, environment: &Environment) -> command::Ended {
             command::print(&String::from_utf8_lossy(&out))?;
             Ok(exit::OK)
         }
-        Command::Man => {
-            let mut out = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut out)?;
-            command::print(&String::from_utf8_lossy(&out))?;
-            Ok(exit::OK)
-        }
+        Command::Man(args) => command::man::man(&args),
     }
 }

@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use runbook_model::event::{Event, StepEnd};
-use runbook_report::run::{Live, Tracker, finished_step, json_line, plain_line, summary};
+use runbook_model::plan::PlanItem;
+use runbook_report::run::{
+    Details, Live, Tracker, Verbosity, finished_step, json_line, plain_line, summary,
+};
 use runbook_report::style::Style;
 
 use crate::args::Output;
@@ -22,10 +25,24 @@ enum Form {
 
 struct Shown {
     tracker: Tracker,
+    details: Details,
     form: Form,
     again: String,
+    /// A question stands on the terminal.
+    asking: bool,
     /// Held while the live view is drawn.
     echo: Option<NoEcho>,
+}
+
+/// What is to be shown of a run, and how.
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// The form asked for.
+    pub output: Output,
+    /// How much.
+    pub verbosity: Verbosity,
+    /// What ends the commands that are proposed at the end.
+    pub again: String,
 }
 
 /// A view of a run, shared between the events' reader and whoever asks the operator.
@@ -33,13 +50,17 @@ struct Shown {
 pub struct Progress(Arc<Mutex<Shown>>);
 
 impl Progress {
-    /// A view in the form asked for; a live one needs a terminal. `again` ends the commands that are proposed at the end.
-    pub fn new(output: Output, again: String, environment: &Environment) -> Self {
+    /// A view in the form asked for; a live one needs a terminal, and has no room for more than that.
+    pub fn new(telling: Telling, environment: &Environment) -> Self {
+        let Telling {
+            output,
+            verbosity,
+            again,
+        } = telling;
+        let live = environment.stderr_is_terminal && verbosity == Verbosity::Usual;
         let form = match output {
             Output::Quiet => Form::Steps,
-            Output::Human if environment.stderr_is_terminal => {
-                Form::Live(Live::new(environment.stderr))
-            }
+            Output::Human if live => Form::Live(Live::new(environment.stderr)),
             Output::Human | Output::Plain => Form::Plain,
             Output::Jsonl => Form::Jsonl,
         };
@@ -47,8 +68,10 @@ impl Progress {
         Self(Arc::new(Mutex::new(Shown {
             echo,
             tracker: Tracker::default(),
+            details: Details::new(verbosity),
             form,
             again,
+            asking: false,
         })))
     }
 
@@ -61,46 +84,53 @@ impl Progress {
     pub fn show(&self, at_ms: i64, event: &Event) {
         self.with(|shown| {
             shown.tracker.apply(at_ms, event);
-            match &mut shown.form {
-                Form::Live(live) => live.show(event, &shown.tracker),
-                Form::Plain => {
-                    if let Some(line) = plain_line(at_ms, event, &shown.tracker) {
-                        eprintln!("{line}");
-                    }
-                }
-                Form::Steps => {
-                    if let Event::StepEnded { step, end } = event
-                        && *end != StepEnd::Skipped
-                    {
-                        eprintln!("{}", finished_step(*step, *end, &shown.tracker));
-                    }
-                }
-                Form::Jsonl => {
-                    if let Ok(line) = json_line(at_ms, event) {
-                        println!("{line}");
-                    }
-                }
+            shown.leave_question();
+            shown.tell(at_ms, event);
+            for line in shown.details.lines(at_ms, event, &shown.tracker) {
+                eprintln!("{line}");
             }
         });
     }
 
     /// Asks for a confirmation while nothing is drawn, once the steps before it are shown: events come on a thread of their own.
     pub fn confirm<T>(&self, prompt: &str, question: impl FnOnce() -> T) -> T {
+        let here = |item: &PlanItem| matches!(item, PlanItem::Confirm { prompt: p } if p == prompt);
+        self.ask_at(here, |_| question())
+    }
+
+    /// Asks about a step, likewise; the question is given what is seen of the run.
+    pub fn before_step<T>(&self, number: usize, question: impl FnOnce(&Tracker) -> T) -> T {
+        let here = |item: &PlanItem| matches!(item, PlanItem::Step(s) if s.number == number);
+        self.ask_at(here, question)
+    }
+
+    fn ask_at<T>(
+        &self,
+        here: impl Fn(&PlanItem) -> bool,
+        question: impl FnOnce(&Tracker) -> T,
+    ) -> T {
         for _ in 0..CATCHING_UP {
-            if self.with(|shown| shown.tracker.reached(prompt)) {
+            if self.with(|shown| shown.tracker.reached(&here)) {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
-        self.ask(question)
-    }
-
-    /// Asks something while nothing is drawn.
-    fn ask<T>(&self, question: impl FnOnce() -> T) -> T {
-        self.with(|shown| match &shown.form {
-            Form::Live(live) => live.suspend(question),
-            Form::Plain | Form::Steps | Form::Jsonl => question(),
-        })
+        // Nothing is held while the operator thinks: Ctrl-C must be seen, told and obeyed meanwhile.
+        let seen = self.with(|shown| {
+            shown.asking = true;
+            if let Form::Live(live) = &shown.form {
+                live.hide();
+            }
+            shown.tracker.clone()
+        });
+        let answer = question(&seen);
+        self.with(|shown| {
+            shown.asking = false;
+            if let Form::Live(live) = &shown.form {
+                live.draw_again();
+            }
+        });
+        answer
     }
 
     /// Takes the view away and tells how it ended.
@@ -110,6 +140,7 @@ impl Progress {
                 live.finish();
             }
             shown.echo = None;
+            shown.leave_question();
             eprint!("{}", summary(&shown.tracker, now_ms, style, &shown.again));
         });
     }
@@ -121,5 +152,37 @@ impl Progress {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         act(&mut shown)
+    }
+}
+
+impl Shown {
+    /// A question that nobody answers any more keeps its line.
+    fn leave_question(&mut self) {
+        if std::mem::take(&mut self.asking) {
+            eprintln!();
+        }
+    }
+
+    fn tell(&mut self, at_ms: i64, event: &Event) {
+        match &mut self.form {
+            Form::Live(live) => live.show(event, &self.tracker),
+            Form::Plain => {
+                if let Some(line) = plain_line(at_ms, event, &self.tracker) {
+                    eprintln!("{line}");
+                }
+            }
+            Form::Steps => {
+                if let Event::StepEnded { step, end } = event
+                    && *end != StepEnd::Skipped
+                {
+                    eprintln!("{}", finished_step(*step, *end, &self.tracker));
+                }
+            }
+            Form::Jsonl => {
+                if let Ok(line) = json_line(at_ms, event) {
+                    println!("{line}");
+                }
+            }
+        }
     }
 }

@@ -1,10 +1,26 @@
 //! The command line that carries out what was planned, as a reviewer reads it and an operator types it.
 
+use clap::error::{ContextKind, ContextValue};
 use runbook_model::plan::Plan;
 use runbook_report::review::Footer;
 
 use crate::args::RunbookArgs;
 use crate::inventories::{again, quoted};
+use crate::library::{RUNBOOKS, Shipped};
+
+/// What was meant by a command that there is not: a runbook's name is often typed in its place.
+pub fn meant(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return None;
+    };
+    let name = word.trim_end_matches(".etcdrb");
+    let is_it = |shipped: &&Shipped| shipped.name.trim_end_matches(".etcdrb") == name;
+    let found = RUNBOOKS.iter().find(is_it)?;
+    Some(format!(
+        "`{name}` is a runbook: `runbook exec {} -i INV`",
+        found.name
+    ))
+}
 
 /// What the plan shows in place of a secret.
 const MASK: &str = "********";
@@ -25,7 +41,7 @@ fn command(args: &RunbookArgs, plan: &Plan) -> String {
 /// `runbook VERB ...` with everything that goes into the plan.
 pub fn typed(verb: &str, args: &RunbookArgs, plan: &Plan) -> String {
     let mut words = format!("runbook {verb} {}", quoted(&args.runbook));
-    words += &again(&args.inventory, &args.connection);
+    words += &again(&args.inventory.inventory, &args.connection);
     let mut add = |flag: &str, value: &str| words += &format!(" {flag} {}", quoted(value));
     if let Some(limit) = &args.inventory.limit {
         add("-l", limit);

@@ -3,28 +3,37 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use runbook_inventory::Inventory;
 use runbook_model::event::{Event, Record};
 use runbook_model::host::{Connection, HostName, MemberSpec};
+use runbook_report::run::Verbosity;
+use runbook_report::text::escape;
 use runbook_run::{Finished, RunError, StopSignal, stop_channel};
-use runbook_world::{RealWorld, Settings, preferred_cipher};
+use runbook_world::{Listener, RealWorld, Settings, preferred_cipher};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::args::{ConnectionArgs, Output};
+use crate::args::ConnectionArgs;
 use crate::command::Ended;
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
 use crate::operator::ask_secret;
-use crate::progress::Progress;
+use crate::progress::{Progress, Telling};
+
+/// What blocking work that nobody waits for any more is given to end by itself.
+const LEFT_OVER: Duration = Duration::from_millis(500);
 
 /// Runs a future to its end on a runtime of its own.
 pub fn run(work: impl Future<Output = Ended>) -> Ended {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?
-        .block_on(work)
+        .build()?;
+    let ended = runtime.block_on(work);
+    // Ctrl-C ends the run while a question is still being asked: nobody is to press Enter for it.
+    runtime.shutdown_timeout(LEFT_OVER);
+    ended
 }
 
 /// The real world with these connections. Nothing is contacted yet.
@@ -47,15 +56,20 @@ pub fn real(
     settings.tools_file = Some(environment.state_dir.join("tools.json"));
     settings.members = members;
     settings.access = environment.access.clone();
+    if Verbosity::of(args.verbose) == Verbosity::Connections {
+        settings.listener = Some(Listener::new(|host, heard| {
+            eprintln!("{}", escape(&format!("{host}: {heard}")));
+        }));
+    }
     if args.ask_become_pass {
         settings.become_password = Some(ask_secret("sudo password: ", environment)?);
     }
     Ok(Arc::new(RealWorld::new(settings)))
 }
 
-/// Starts a run and sees it through: shows its events in the form asked for (`again` ends the commands proposed last), hands it the operator's wish to stop, tells how it ended.
+/// Starts a run and sees it through: shows its events, hands it the operator's wish to stop, tells how it ended.
 pub async fn drive<F, Run>(
-    (output, again): (Output, String),
+    telling: Telling,
     environment: &Environment,
     before: Vec<Record>,
     start: F,
@@ -64,7 +78,7 @@ where
     F: FnOnce(UnboundedSender<(i64, Event)>, StopSignal, Progress) -> Run,
     Run: Future<Output = Result<Finished, RunError>>,
 {
-    let progress = Progress::new(output, again, environment);
+    let progress = Progress::new(telling, environment);
     for record in &before {
         progress.catch_up(record.at_ms, &record.event);
     }

@@ -221,6 +221,10 @@ impl Fact {
         Some(match self {
             Fact::NotFound { path, near } => match near {
                 Some(near) => format!("did you mean `{near}`?"),
+                // No host's name has a slash, and few end like a file's.
+                None if path.contains('/') || is_file_name(path) => {
+                    "a relative path begins at the current directory".into()
+                }
                 None => format!("a list of hosts ends with a comma: `-i {path},`"),
             },
             Fact::NotText => "save the file as UTF-8".into(),
@@ -262,4 +266,14 @@ impl Fact {
             _ => return None,
         })
     }
+}
+
+/// Whether the name ends as inventories do.
+fn is_file_name(name: &str) -> bool {
+    let ending = std::path::Path::new(name).extension();
+    ending.is_some_and(|e| {
+        ["inv", "ini", "yml", "yaml", "json"]
+            .iter()
+            .any(|known| e == *known)
+    })
 }

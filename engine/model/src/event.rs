@@ -7,6 +7,7 @@ use crate::guard::Verdict;
 use crate::host::HostName;
 use crate::plan::Plan;
 use crate::quorum::Quorum;
+use crate::saved::Reached;
 
 /// A fact with its time and position.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub enum Event {
         /// SHA-256 of the plan file that was carried out; none: planned on the spot.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         saved: Option<String>,
+        /// How its hosts were reached; none: a run of before this was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reached: Option<Box<Reached>>,
     },
     /// The cluster's lock was taken on these hosts.
     Locked {

@@ -70,6 +70,12 @@ impl Plan {
         })
     }
 
+    /// The first step before the one of this number that is not already so, or of which that cannot be told before it runs.
+    pub fn undone_before(&self, number: usize) -> Option<&PlanStep> {
+        let mut before = self.steps().take_while(|step| step.number < number);
+        before.find(|step| step.skipped.is_none() && step.may_change().next().is_some())
+    }
+
     /// Whether any action is expected to change anything, or cannot be told.
     pub fn changes(&self) -> bool {
         self.steps()
@@ -202,6 +208,16 @@ pub struct PlanStep {
     pub skipped: Option<String>,
     /// Predicted after the step.
     pub quorum_after: Quorum,
+}
+
+impl PlanStep {
+    /// The hosts on which something is to be changed, or of which that cannot be told.
+    pub fn may_change(&self) -> impl Iterator<Item = &HostName> {
+        let so = |a: &PlannedAction| matches!(a.change, Change::None { .. } | Change::Reads);
+        let works = self.work.iter();
+        let open = works.filter(move |work| !work.actions.iter().all(so));
+        open.map(|work| &work.host)
+    }
 }
 
 /// One host's part of a step.

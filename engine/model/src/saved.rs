@@ -63,6 +63,19 @@ pub struct Asked {
     pub login: Login,
 }
 
+/// How a run's hosts are reached: enough for `resume`, `rollback` and `unlock` to find the same ones again. Holds no secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// `-i`: paths from the root, or lists `h1,h2,`.
+    pub inventory: Vec<String>,
+    /// Inventory group of the members.
+    pub group: String,
+    /// What the command line said of connections.
+    pub login: Login,
+    /// What the inventory said of each host's connection.
+    pub hosts: BTreeMap<HostName, Properties>,
+}
+
 /// What the command line says of connections, and wins over the inventory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -11,7 +11,7 @@ use std::fmt;
 use runbook_model::action::Action;
 use runbook_model::host::{Connection, HostName, MemberSpec};
 use runbook_model::plan::{Plan, Source};
-use runbook_model::saved::{Asked, Facts, Properties, SavedPlan, Things};
+use runbook_model::saved::{Asked, Facts, Properties, Reached, SavedPlan, Things};
 use similar::TextDiff;
 
 use crate::facts::of_connection;
@@ -173,21 +173,46 @@ pub fn of_inventory(
     connections: &BTreeMap<HostName, Connection>,
     members: &BTreeMap<HostName, MemberSpec>,
 ) -> Vec<Drift> {
+    let things = before.0.hosts.iter();
+    let then = things.filter_map(|(host, of)| Some((host, of.get("connection")?)));
+    meanings((then.collect(), &before.1.members), connections, members)
+}
+
+/// Differences between how a run's hosts were reached when it began, with the members that it was planned on, and what an inventory
+/// says now of the same hosts; hosts that were not part of the run (`--limit`) are none.
+pub fn of_reached(
+    before: (&Reached, &Plan),
+    connections: &BTreeMap<HostName, Connection>,
+    members: &BTreeMap<HostName, MemberSpec>,
+) -> Vec<Drift> {
+    let then = before.0.hosts.iter();
+    let then = then.filter(|(host, _)| connections.contains_key(*host));
+    let mut connections = connections.clone();
+    connections.retain(|host, _| before.0.hosts.contains_key(host));
+    meanings((then.collect(), &before.1.members), &connections, members)
+}
+
+fn meanings(
+    (connected, specs): (
+        BTreeMap<&HostName, &Properties>,
+        &BTreeMap<HostName, MemberSpec>,
+    ),
+    connections: &BTreeMap<HostName, Connection>,
+    members: &BTreeMap<HostName, MemberSpec>,
+) -> Vec<Drift> {
     let mut then: BTreeMap<HostName, Things> = BTreeMap::new();
     let mut now = then.clone();
     let put = |all: &mut BTreeMap<HostName, Things>, host: &HostName, name: &str, of| {
         let things = all.entry(host.clone()).or_default();
         things.insert(name.to_owned(), of);
     };
-    for (host, things) in &before.0.hosts {
-        if let Some(of) = things.get("connection") {
-            put(&mut then, host, "connection", of.clone());
-        }
+    for (host, of) in connected {
+        put(&mut then, host, "connection", of.clone());
     }
     for (host, connection) in connections {
         put(&mut now, host, "connection", of_connection(connection));
     }
-    for (all, members) in [(&mut then, &before.1.members), (&mut now, members)] {
+    for (all, members) in [(&mut then, specs), (&mut now, members)] {
         for (host, spec) in members {
             put(all, host, "inventory", told::flat(spec));
         }

@@ -140,7 +140,7 @@ fn unreached(error: &HostError) -> Things {
 }
 
 /// Words for ssh may hold what nobody should read in a plan: they are told by the inventory's digest alone.
-pub(crate) fn of_connection(connection: &Connection) -> Properties {
+pub fn of_connection(connection: &Connection) -> Properties {
     let become_user = connection.r#become.as_ref().map(|b| b.user.clone());
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "not set".to_owned());
     properties([

@@ -36,10 +36,10 @@ mod walk;
 pub use build::{plan, propositions};
 pub use document::{PlanFile, PlanFileError, is_plan_file, read_plan_file, write_plan_file};
 pub use drift::{
-    At, Drift, diff, drift, of_facts, of_inventory, of_sources, of_things, source_diff,
+    At, Drift, diff, drift, of_facts, of_inventory, of_reached, of_sources, of_things, source_diff,
 };
 pub use error::{ChosenBy, Fault, PlanError};
-pub use facts::{control, facts, uploads};
+pub use facts::{control, facts, of_connection, uploads};
 pub use files::source;
 pub use given::{Given, given};
 pub use prepare::{Prepared, prepare};

@@ -49,6 +49,11 @@ impl Prepared<'_> {
         &self.members
     }
 
+    /// The inventory group that holds the members.
+    pub fn group(&self) -> &str {
+        walk::member_group(self.request.checked).unwrap_or("etcd")
+    }
+
     /// The cluster's name: whose lock the run takes.
     pub fn cluster(&self) -> &str {
         &self.cluster

@@ -23,7 +23,7 @@ pub use batch::{Batch, choose};
 pub use begun::begun;
 pub use control::{Stop, StopSender, StopSignal, stop_channel};
 pub use execute::{
-    Confirm, Finished, Options, RunError, execute, lock_hosts, resume, rollback, unlock,
+    AskStep, Confirm, Finished, Options, RunError, execute, lock_hosts, resume, rollback, unlock,
 };
 pub use journal::{Journal, JournalError, Ledger, read};
 pub use lock::{LocalLock, LocalLockError};

@@ -8,6 +8,7 @@ use runbook_model::guard::Verdict;
 use runbook_model::host::HostName;
 use runbook_model::plan::{Change, Plan, PlanItem, PlanStep};
 use runbook_model::quorum::Quorum;
+use runbook_model::saved::Reached;
 
 /// A run, as its events tell it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +19,8 @@ pub struct RunState {
     pub operator: String,
     /// SHA-256 of the plan file that is carried out; none: planned on the spot.
     pub saved: Option<String>,
+    /// How its hosts were reached when it began, where that was kept.
+    pub reached: Option<Box<Reached>>,
     /// Index of the plan's first item that is not over.
     pub cursor: usize,
     /// Guards of the plan's `requires` that were let pass since the lock was taken, before the first step.
@@ -259,9 +262,11 @@ impl RunState {
                 plan,
                 operator,
                 saved,
+                reached,
             } => {
                 self.plan = Some(plan.clone());
                 self.saved.clone_from(saved);
+                self.reached.clone_from(reached);
                 self.operator.clone_from(operator);
                 self.pass_marks();
             }

@@ -13,5 +13,5 @@ mod text;
 mod transport;
 
 pub use real::RealWorld;
-pub use settings::Settings;
-pub use transport::{BadConnection, preferred_cipher};
+pub use settings::{Listener, Settings};
+pub use transport::{BadConnection, Heard, preferred_cipher};

@@ -1,12 +1,35 @@
 //! What the real world is made from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use runbook_model::host::{Connection, HostName, MemberSpec};
 use secrecy::SecretString;
 
 use crate::etcd::AccessFiles;
+use crate::transport::Heard;
+
+/// What is called whenever something about a connection is worth telling.
+type Hears = Arc<dyn Fn(&HostName, &Heard) + Send + Sync>;
+
+/// Hears how hosts are reached.
+#[derive(Clone)]
+pub struct Listener(Hears);
+
+impl Listener {
+    /// Calls `hears` on the thread that connects: it must not wait.
+    pub fn new(hears: impl Fn(&HostName, &Heard) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hears))
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener")
+    }
+}
 
 /// Settings of a [`crate::RealWorld`]; read once in `main`.
 #[derive(Clone, Debug)]
@@ -43,6 +66,8 @@ pub struct Settings {
     pub alive_interval_s: u32,
     /// Seconds for which an idle connection stays open for the next command.
     pub keep_alive_s: u32,
+    /// Hears how hosts are reached; none: nobody does.
+    pub listener: Option<Listener>,
 }
 
 impl Settings {
@@ -51,6 +76,12 @@ impl Settings {
         self.become_passwords
             .get(host)
             .or(self.become_password.as_ref())
+    }
+
+    pub(crate) fn hear(&self, host: &HostName, heard: impl FnOnce() -> Heard) {
+        if let Some(Listener(hears)) = &self.listener {
+            hears(host, &heard());
+        }
     }
 
     /// Settings with the usual limits.
@@ -71,6 +102,7 @@ impl Settings {
             host_state_root: None,
             alive_interval_s: 5,
             keep_alive_s: 60,
+            listener: None,
         }
     }
 }

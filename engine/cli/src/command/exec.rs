@@ -10,18 +10,23 @@ use runbook_model::host::{Connection, HostName, MemberSpec};
 use runbook_model::plan::{Plan, PlanItem};
 use runbook_model::view::{SnapshotFacts, View};
 use runbook_plan::{Files as _, LocalFiles, Prepared, Request, plan, prepare};
-use runbook_report::plan::{html, human, json, markdown, readiness, refused};
+use runbook_report::plan::{human, readiness, refused};
+use runbook_report::review::Footer;
+use runbook_report::run::Verbosity;
 use runbook_run::{Options, RunsDir, execute, observe, refusal};
 use runbook_world::RealWorld;
 
 use super::plan_file::{self, Saved};
-use super::{Ended, print, print_json};
-use crate::args::{ExecArgs, Output, PlanArgs, PlanFormat, RunbookArgs};
+use super::plan_form::print_plan;
+use super::reached::recorded;
+use super::{Ended, print_json, start_at};
+use crate::args::{ExecArgs, Output, PlanArgs, RunbookArgs};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
 use crate::inventories::{self, connections};
-use crate::operator::{confirmation, run_id};
+use crate::operator::{can_ask_steps, confirmation, run_id, step_by_step};
+use crate::progress::Telling;
 use crate::runbooks::{parameters, read};
 use crate::typed::footer;
 use crate::worlds::{self, drive};
@@ -38,6 +43,8 @@ pub(super) struct Reach {
     pub(super) connections: BTreeMap<HostName, Connection>,
     pub(super) members: BTreeMap<HostName, MemberSpec>,
     pub(super) world: Arc<RealWorld>,
+    /// Inventory group of the members.
+    pub(super) group: String,
 }
 
 /// Prints what a run would do, and keeps it where that is asked for.
@@ -64,18 +71,8 @@ pub fn show(args: &PlanArgs, what: &RunbookArgs, environment: &Environment) -> E
         let footer = saved
             .as_ref()
             .map_or_else(|| footer(what, &planned.plan), Saved::footer);
-        match args.format {
-            PlanFormat::Human => print(&human(&planned.plan, environment.stdout, what.diff))?,
-            PlanFormat::Markdown => print(&markdown(&planned.plan, Some(&footer)))?,
-            PlanFormat::Html => print(
-                &html(&planned.plan, Some(&footer))
-                    .map_err(|e| Failure::say(exit::INTERNAL, e, None))?,
-            )?,
-            PlanFormat::Json => print(&format!(
-                "{}\n",
-                json(&planned.plan).map_err(|e| Failure::say(exit::INTERNAL, e, None))?
-            ))?,
-        }
+        let form = (args.format, what.diff);
+        print_plan(&planned.plan, form, &footer, environment)?;
         if let Some(saved) = &saved {
             saved.tell(environment);
         }
@@ -92,6 +89,7 @@ pub fn show(args: &PlanArgs, what: &RunbookArgs, environment: &Environment) -> E
 
 /// Runs a runbook, or a saved plan.
 pub fn exec(args: &ExecArgs, environment: &Environment) -> Ended {
+    can_ask_steps(args.step, environment)?;
     if let Some(file) = plan_file::named(&args.what.runbook)? {
         return plan_file::exec(args, &file, environment);
     }
@@ -121,7 +119,14 @@ pub(super) async fn proceed(
     environment: &Environment,
 ) -> Ended {
     if args.dry_run {
-        print(&human(&planned.plan, environment.stdout, args.what.diff))?;
+        let form = (args.format, args.what.diff);
+        print_plan(
+            &planned.plan,
+            form,
+            &under(args, &planned, saved)?,
+            environment,
+        )?;
+        start_at::check(&planned.plan, args.start_at_step.as_deref())?;
         return Ok(judged(&planned));
     }
     let code = judged(&planned);
@@ -133,6 +138,7 @@ pub(super) async fn proceed(
         eprintln!("{} {reason}", environment.stderr.good("Nothing to do:"));
         return Ok(exit::OK);
     }
+    start_at::check(&planned.plan, args.start_at_step.as_deref())?;
     if args.shown() == Output::Human {
         eprint!(
             "{}",
@@ -144,6 +150,20 @@ pub(super) async fn proceed(
     Box::pin(carry_out(args, planned, saved, environment)).await
 }
 
+/// What stands under a plan that is only shown: the command that carries it out.
+fn under(args: &ExecArgs, planned: &Planned, saved: Option<&str>) -> Result<Footer, Failure> {
+    let Some(digest) = saved else {
+        return Ok(footer(&args.what, &planned.plan));
+    };
+    // Of a saved plan only secrets are given again.
+    let secrets: Vec<String> = parameters(&args.what.extra)?.into_keys().collect();
+    let asks = args.what.connection.ask_become_pass;
+    Ok(Footer {
+        command: plan_file::carries_out((&args.what.runbook, digest), &secrets, asks),
+        digest: Some(digest.to_owned()),
+    })
+}
+
 async fn carry_out(
     args: &ExecArgs,
     planned: Planned,
@@ -151,7 +171,7 @@ async fn carry_out(
     environment: &Environment,
 ) -> Ended {
     let Planned { plan, reach, .. } = planned;
-    let world = reach.world;
+    let world = Arc::clone(&reach.world);
     let asks = plan
         .items
         .iter()
@@ -173,21 +193,29 @@ async fn carry_out(
         .create(&plan.run)
         .map_err(|error| Failure::journal(&error))?;
     let cluster = plan.cluster.clone();
-    let again = inventories::again(&args.what.inventory, &args.what.connection);
+    let reached = recorded(&args.what, &reach.group, &reach.connections);
+    let telling = Telling {
+        output: args.shown(),
+        verbosity: Verbosity::of(args.what.connection.verbose),
+        // The journal tells how to reach the same hosts.
+        again: String::new(),
+    };
     drive(
-        (args.shown(), again),
+        telling,
         environment,
         Vec::new(),
         move |events, stop, progress| {
             let options = Options {
                 operator: environment.operator.clone(),
                 forks: args.what.connection.forks,
-                confirm: confirmation(args.yes, &cluster, progress),
+                confirm: confirmation(args.yes, &cluster, progress.clone()),
                 events,
                 stop,
                 local_lock: Some(runs),
                 repeat_unknown: false,
                 saved,
+                reached: Some(Box::new(reached)),
+                ask_step: step_by_step(args.step, progress),
             };
             execute(world, Box::new(journal), plan, options)
         },
@@ -292,6 +320,7 @@ pub(super) fn reach(
         connections,
         members,
         world,
+        group: prepared.group().to_owned(),
     })
 }
 

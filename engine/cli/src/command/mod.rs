@@ -4,13 +4,17 @@ pub mod capacity;
 pub mod check;
 pub mod exec;
 pub mod inventory;
+pub mod man;
 pub mod monitor;
 pub mod new;
 pub mod plan_file;
+mod plan_form;
+mod reached;
 pub mod rehearse;
 pub mod runs;
 pub mod simulate;
 pub mod snapshot;
+mod start_at;
 pub mod status;
 pub mod test;
 

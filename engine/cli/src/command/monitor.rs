@@ -46,7 +46,7 @@ pub fn monitor(args: &MonitorArgs, environment: &Environment) -> Ended {
     let inventory = read(&args.inventory)?;
     let watched = Watched {
         groups: groups(args, &inventory, environment)?,
-        inventory: again(&args.inventory, &ConnectionArgs::default()),
+        inventory: again(&args.inventory.inventory, &ConnectionArgs::default()),
         tls: TlsFiles {
             ca: args.ca.clone(),
             cert: args.cert.clone(),

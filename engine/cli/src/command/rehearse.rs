@@ -15,7 +15,9 @@ use runbook_run::RunState;
 use super::exec::{Inputs, Planned, Reach, believe_snapshots, look, proceed, reach};
 use super::runs::{runs_dir, undo, unlock};
 use super::{Ended, print, print_json};
-use crate::args::{ExecArgs, Output, RehearseArgs, RehearseOutput, RunArgs, RunbookArgs};
+use crate::args::{
+    ExecArgs, Output, PlanFormat, RehearseArgs, RehearseOutput, RunArgs, RunbookArgs,
+};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
@@ -60,6 +62,9 @@ pub fn rehearse(args: &RehearseArgs, environment: &Environment) -> Ended {
             yes: true,
             list_hosts: false,
             digest: None,
+            format: PlanFormat::Human,
+            step: false,
+            start_at_step: None,
             output: args.output.progress(),
             quiet: false,
         };
@@ -75,7 +80,7 @@ pub fn rehearse(args: &RehearseArgs, environment: &Environment) -> Ended {
 }
 
 fn nothing(runbook: &str, what: &RunbookArgs) -> Failure {
-    let again = inventories::again(&what.inventory, &what.connection);
+    let again = inventories::again(&what.inventory.inventory, &what.connection);
     Failure::input(
         format!("`{runbook}` has nothing to rehearse: it restores no data dir"),
         format!(
@@ -147,7 +152,7 @@ fn conclude(args: &RehearseArgs, run: &str, environment: &Environment) -> Result
         );
         let code = remove(args, run, &records, environment)?;
         if code != exit::OK {
-            let again = inventories::again(&args.inventory, &args.connection);
+            let again = inventories::again(&args.inventory.inventory, &args.connection);
             eprintln!("not all could be removed: `runbook rehearse --clean{again}` tries again");
         }
     }
@@ -227,7 +232,7 @@ fn remove(args: &RehearseArgs, run: &str, records: &[Record], environment: &Envi
     };
     let of = RunArgs {
         run: run.to_owned(),
-        inventory: args.inventory.clone(),
+        inventory: args.inventory.inventory.clone(),
         connection: args.connection.clone(),
         yes: true,
         output,

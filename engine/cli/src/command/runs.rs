@@ -1,25 +1,26 @@
 //! `runbook runs`, `show`, `resume`, `rollback`, `unlock`: what becomes of runs after they stopped.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use runbook_model::event::Record;
-use runbook_model::host::HostName;
 use runbook_model::plan::Plan;
 use runbook_report::rehearsal::{rehearsed, table};
 use runbook_report::review::{Footer, html, markdown, of_run};
-use runbook_report::run::replay;
+use runbook_report::run::{Verbosity, replay};
+use runbook_report::text::escape;
 use runbook_run::{Options, RunState, RunsDir, lock_hosts, resume, rollback, unlock as give_back};
 use runbook_world::RealWorld;
 use serde_json::json;
 
+use super::reached::way;
 use super::{Ended, print, print_json};
 use crate::args::{Format, ResumeArgs, RunArgs, RunsArgs, ShowArgs, ShowFormat};
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
-use crate::inventories::{self, connections, read};
-use crate::operator::confirmation;
+use crate::inventories;
+use crate::operator::{can_ask_steps, confirmation, step_by_step};
+use crate::progress::Telling;
 use crate::worlds::{self, drive};
 
 pub(super) fn runs_dir(environment: &Environment) -> RunsDir {
@@ -107,13 +108,32 @@ fn no_plan() -> Failure {
 }
 
 fn named(run: &str, runs: &RunsDir) -> Result<String, Failure> {
+    let all = runs.list().map_err(bad)?;
     if run != "last" {
-        return Ok(run.to_owned());
+        // A run of which only the directory is left is told by what reads it.
+        return match all.iter().any(|known| known == run) || runs.path(run).is_err() {
+            true => Ok(run.to_owned()),
+            false => Err(no_run(run, all.last())),
+        };
     }
-    runs.list()
-        .map_err(bad)?
-        .pop()
-        .ok_or_else(|| Failure::input("no run is kept here", None))
+    let newest = all.last().cloned();
+    newest.ok_or_else(|| Failure::input("no run is kept here", not_here()))
+}
+
+fn no_run(run: &str, newest: Option<&String>) -> Failure {
+    let help = match newest {
+        Some(newest) => format!("`runbook runs` lists the runs kept here; `last` is {newest}"),
+        None => format!(
+            "`runbook runs` lists the runs kept here: none; {}",
+            not_here()
+        ),
+    };
+    Failure::input(format!("there is no run `{}` here", escape(run)), help)
+}
+
+fn not_here() -> String {
+    "runs are kept by the user and machine that began them, or where RUNBOOK_STATE_DIR says"
+        .to_owned()
 }
 
 fn plan_of(records: &[Record]) -> Result<Plan, Failure> {
@@ -124,22 +144,17 @@ fn plan_of(records: &[Record]) -> Result<Plan, Failure> {
 }
 
 fn world_of(
-    plan: &Plan,
+    (plan, records): (&Plan, &[Record]),
     args: &RunArgs,
     environment: &Environment,
 ) -> Result<Arc<RealWorld>, Failure> {
-    let inventory = read(&args.inventory)?;
-    let hosts: BTreeSet<&HostName> = plan
-        .members
-        .keys()
-        .chain(plan.targets.values().flatten())
-        .collect();
-    let connections = connections(&inventory, hosts, &args.connection)?;
+    let state = RunState::fold(records);
+    let way = way((&plan.run, plan, &state), args, environment)?;
     worlds::real(
-        connections,
+        way.connections,
         plan.members.clone(),
-        &args.connection,
-        &inventory,
+        &way.args,
+        &way.inventory,
         environment,
     )
 }
@@ -147,7 +162,9 @@ fn world_of(
 /// Goes on with a run.
 pub fn go_on(args: &ResumeArgs, environment: &Environment) -> Ended {
     let repeat = args.repeat_unknown;
-    again(&args.run, environment, Again::Resume { repeat })
+    let step = args.step;
+    can_ask_steps(step, environment)?;
+    again(&args.run, environment, Again::Resume { repeat, step })
 }
 
 /// Undoes a run.
@@ -158,9 +175,10 @@ pub fn undo(args: &RunArgs, environment: &Environment) -> Ended {
 /// What is to become of a run that stopped.
 #[derive(Clone, Copy)]
 enum Again {
-    /// It goes on; `repeat`: what is unknown is done again.
+    /// It goes on; `repeat`: what is unknown is done again; `step`: the operator is asked before each step.
     Resume {
         repeat: bool,
+        step: bool,
     },
     Rollback,
 }
@@ -170,36 +188,37 @@ fn again(args: &RunArgs, environment: &Environment, again: Again) -> Ended {
     let run = named(&args.run, &runs)?;
     let (journal, records) = runs.open(&run).map_err(|e| Failure::journal(&e))?;
     let plan = plan_of(&records)?;
-    let world = world_of(&plan, args, environment)?;
+    let world = world_of((&plan, &records), args, environment)?;
     let times = runs.clone();
     let code = worlds::run(async {
         let before = records.clone();
-        let flags = inventories::again(&args.inventory, &args.connection);
-        drive(
-            (args.output, flags),
-            environment,
-            before,
-            |events, stop, progress| {
-                let options = Options {
-                    operator: environment.operator.clone(),
-                    forks: args.connection.forks,
-                    confirm: confirmation(args.yes, &plan.cluster, progress),
-                    events,
-                    stop,
-                    local_lock: Some(runs),
-                    repeat_unknown: matches!(again, Again::Resume { repeat: true }),
-                    saved: None,
-                };
-                let journal = Box::new(journal);
-                let records = &records;
-                async move {
-                    match again {
-                        Again::Rollback => rollback(world, journal, records, options).await,
-                        Again::Resume { .. } => resume(world, journal, records, options).await,
-                    }
+        let telling = Telling {
+            output: args.output,
+            verbosity: Verbosity::of(args.connection.verbose),
+            again: inventories::again(&args.inventory, &args.connection),
+        };
+        drive(telling, environment, before, |events, stop, progress| {
+            let options = Options {
+                operator: environment.operator.clone(),
+                forks: args.connection.forks,
+                confirm: confirmation(args.yes, &plan.cluster, progress.clone()),
+                events,
+                stop,
+                local_lock: Some(runs),
+                repeat_unknown: matches!(again, Again::Resume { repeat: true, .. }),
+                saved: None,
+                reached: None,
+                ask_step: step_by_step(matches!(again, Again::Resume { step: true, .. }), progress),
+            };
+            let journal = Box::new(journal);
+            let records = &records;
+            async move {
+                match again {
+                    Again::Rollback => rollback(world, journal, records, options).await,
+                    Again::Resume { .. } => resume(world, journal, records, options).await,
                 }
-            },
-        )
+            }
+        })
         .await
     })?;
     if plan.is_rehearsal() && matches!(again, Again::Resume { .. }) {
@@ -217,7 +236,7 @@ pub fn unlock(args: &RunArgs, environment: &Environment) -> Ended {
     // Held to the end: a process that carries the run on keeps its lock.
     let (_journal, records) = runs.open(&run).map_err(|e| Failure::journal(&e))?;
     let plan = plan_of(&records)?;
-    let world = world_of(&plan, args, environment)?;
+    let world = world_of((&plan, &records), args, environment)?;
     worlds::run(async {
         let freed = give_back(&world, &plan).await;
         for host in &freed {

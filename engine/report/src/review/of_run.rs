@@ -15,9 +15,6 @@ use super::{Fact, FailureRow, Judgement, Review, Tone, entries, hosts, quorum, t
 use crate::plan::{hosts as names, quorum_words};
 use crate::run::{Tracker, failed, kept, mark, next, reason, run_end};
 
-/// What a command to type next needs to reach the same hosts: the journal does not tell.
-const AGAIN: &str = " -i INV";
-
 /// The rows of a run; none where the journal holds no plan.
 pub fn of_run(records: &[Record]) -> Option<Review> {
     let mut tracker = Tracker::default();
@@ -327,8 +324,9 @@ fn left(records: &[Record], tracker: &Tracker, plan: &Plan) -> Vec<Fact> {
             .into_iter()
             .map(|text| Fact::new("kept", text)),
     );
-    let resume = || vec![format!("runbook resume {}{AGAIN}", plan.run)];
-    let lines = end(records).map_or_else(resume, |end| next(end, tracker, plan, AGAIN));
+    // The journal tells those commands how to reach the same hosts.
+    let resume = || vec![format!("runbook resume {}", plan.run)];
+    let lines = end(records).map_or_else(resume, |end| next(end, tracker, plan, ""));
     left.extend(lines.into_iter().map(|line| Fact::new("next", line)));
     left
 }

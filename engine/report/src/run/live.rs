@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use runbook_model::event::{Event, StepEnd};
 use runbook_model::host::HostName;
 use runbook_model::units::{bytes, duration};
@@ -102,9 +102,15 @@ impl Live {
         let _ = self.bars.clear();
     }
 
-    /// Runs `ask` while nothing is drawn.
-    pub fn suspend<T>(&self, ask: impl FnOnce() -> T) -> T {
-        self.bars.suspend(ask)
+    /// Draws nothing until [`Self::draw_again`]: a question stands on the terminal.
+    pub fn hide(&self) {
+        let _ = self.bars.clear();
+        self.bars.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// Draws on standard error from here on.
+    pub fn draw_again(&self) {
+        self.bars.set_draw_target(ProgressDrawTarget::stderr());
     }
 
     fn print(&self, line: &str) {

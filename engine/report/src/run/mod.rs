@@ -1,15 +1,19 @@
 //! A run as it happens and when it is over: one fold over its events, several ways to show it.
 
+mod detail;
 mod failed;
 mod live;
 mod plain;
+mod question;
 mod summary;
 mod tracker;
 
+pub use detail::{Details, Verbosity};
 pub(crate) use failed::{failed, reason};
 pub use live::Live;
 pub(crate) use plain::run_end;
 pub use plain::{finished_step, plain_line};
+pub use question::step_question;
 pub use summary::summary;
 pub(crate) use summary::{by_word, kept, mark, next, word};
 pub use tracker::{HostView, StepView, Tracker};

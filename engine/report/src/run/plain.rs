@@ -23,6 +23,7 @@ fn words(event: &Event, tracker: &Tracker) -> Option<String> {
             plan,
             operator,
             saved,
+            ..
         } => {
             let saved = saved.as_ref().map(|s| format!(", as saved in plan {s}"));
             format!(

@@ -185,11 +185,11 @@ impl Tracker {
             .is_some_and(|step| step.work.iter().flat_map(|w| &w.actions).all(reads))
     }
 
-    /// Whether every step before the confirmation with this prompt is seen to be over.
-    pub fn reached(&self, prompt: &str) -> bool {
+    /// Whether every step before the first such item is seen to be over.
+    pub fn reached(&self, asked_about: impl Fn(&PlanItem) -> bool) -> bool {
         let items = self.plan.iter().flat_map(|plan| &plan.items);
         items
-            .take_while(|item| !matches!(item, PlanItem::Confirm { prompt: p } if p == prompt))
+            .take_while(|item| !asked_about(item))
             .all(|item| match item {
                 PlanItem::Step(step) => self
                     .steps

@@ -4,7 +4,7 @@ use runbook_model::event::{Event, RunEnd, StepEnd};
 use runbook_model::host::HostName;
 use runbook_report::plan::{html, human, markdown};
 use runbook_report::review::{Footer, of_run};
-use runbook_report::run::{Tracker, plain_line};
+use runbook_report::run::{Details, Tracker, Verbosity, plain_line};
 use runbook_report::style::Style;
 
 use crate::support::{ended, failed, plan, starts, step_ended, work};
@@ -62,9 +62,17 @@ fn plans_and_lines_drive_no_terminal() {
         plan: Box::new(plan),
         operator: EVIL.to_owned(),
         saved: Some(EVIL.to_owned()),
+        reached: None,
     };
     let mut tracker = Tracker::default();
+    let mut details = Details::new(Verbosity::Connections);
     tracker.apply(0, &event);
+    for work in tracker.planned(1).unwrap().clone().work {
+        let host = work.host.as_str();
+        for event in crate::support::work(1, host, false, vec![failed(EVIL, EVIL)]) {
+            harmless(&details.lines(0, &event, &tracker).concat());
+        }
+    }
     harmless(&plain_line(0, &event, &tracker).unwrap());
     let step = Event::StepStarted { step: 1 };
     harmless(&plain_line(0, &step, &tracker).unwrap());

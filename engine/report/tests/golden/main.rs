@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod detail;
 mod hostile;
 mod live;
 mod plan;

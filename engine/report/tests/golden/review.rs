@@ -109,7 +109,7 @@ fn a_journal_without_an_end_is_no_finished_run() {
     let text = page(&records);
     assert!(text.starts_with("## NOT FINISHED: `restore`"), "{text}");
     assert!(
-        text.contains("runbook resume 20261123T064013Z-restore-e817b3 -i INV"),
+        text.contains("runbook resume 20261123T064013Z-restore-e817b3"),
         "{text}"
     );
     assert!(of_run(&[]).is_none());
@@ -223,6 +223,7 @@ fn a_run_of_nothing_but_long_texts_fits_as_well() {
             plan: Box::new(plan),
             operator: long.clone(),
             saved: None,
+            reached: None,
         },
         Event::StepStarted { step: 4 },
     ];

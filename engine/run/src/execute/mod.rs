@@ -16,7 +16,8 @@ use runbook_model::event::{Event, Record, RunEnd};
 use runbook_model::guard::Guard;
 use runbook_model::guard::all_asked;
 use runbook_model::host::HostName;
-use runbook_model::plan::{Plan, PlanItem, PlannedGuard};
+use runbook_model::plan::{Plan, PlanItem, PlanStep, PlannedGuard};
+use runbook_model::saved::Reached;
 use runbook_model::view::{Needs, SnapshotFacts, View};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
@@ -33,6 +34,9 @@ use crate::world::World;
 
 /// Asks the operator a question that is answered yes or no. May block: it is called on a thread of its own.
 pub type Confirm = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Asks the operator whether a step may begin (`--step`). May block, as [`Confirm`].
+pub type AskStep = Arc<dyn Fn(&PlanStep) -> bool + Send + Sync>;
 
 /// How a run is to be carried out.
 #[derive(Clone)]
@@ -53,6 +57,10 @@ pub struct Options {
     pub repeat_unknown: bool,
     /// SHA-256 of the plan file that is carried out, for the journal; none: planned on the spot.
     pub saved: Option<String>,
+    /// How its hosts are reached, for the journal.
+    pub reached: Option<Box<Reached>>,
+    /// Asked before each step; none: nobody is.
+    pub ask_step: Option<AskStep>,
 }
 
 /// A run that is over, for now.
@@ -108,6 +116,7 @@ pub async fn execute<W: World>(
         plan: Box::new(plan.clone()),
         operator: options.operator.clone(),
         saved: options.saved.clone(),
+        reached: options.reached.clone(),
     };
     let mut run = Run::new(world, ledger, plan, RunState::default(), options);
     run.record(vec![started])?;
@@ -321,6 +330,9 @@ impl<W: World> Run<W> {
                     self.record(vec![Event::IrreversiblePassed])?;
                     Flow::Next
                 }
+                Next::Step(step) if !self.may_begin(step).await? => {
+                    return Ok(RunEnd::Interrupted);
+                }
                 Next::Step(step) => self.step(step).await?.into(),
                 Next::Ensure(guard) => self.ensure(None, guard).await?.into(),
                 Next::Undo(step, hosts) => self.undo(step, hosts).await?.into(),
@@ -356,18 +368,42 @@ impl<W: World> Run<W> {
         Ok(self.check(None, &guards, &[], &view)?.into())
     }
 
+    /// What the operator answers; none: Ctrl-C broke the question off, which is no answer.
+    async fn ask(
+        &mut self,
+        question: impl FnOnce() -> bool + Send + 'static,
+    ) -> Result<Option<bool>, RunError> {
+        let mut stop = self.options.stop.clone();
+        let answer = tokio::select! {
+            answer = tokio::task::spawn_blocking(question) => answer.unwrap_or(false),
+            () = stop.at_least(Stop::Finish) => false,
+        };
+        Ok((!self.stop_wanted()?).then_some(answer))
+    }
+
+    /// Whether the operator lets a step begin. A no stops the run here: what comes after was planned on what the step does.
+    async fn may_begin(&mut self, step: &PlanStep) -> Result<bool, RunError> {
+        let asked = self.options.ask_step.clone();
+        let Some(ask) = asked.filter(|_| step.skipped.is_none()) else {
+            return Ok(true);
+        };
+        let step = step.clone();
+        match self.ask(move || ask(&step)).await? {
+            Some(true) => Ok(true),
+            Some(false) => {
+                self.record(vec![Event::StopRequested])?;
+                Ok(false)
+            }
+            None => Ok(false),
+        }
+    }
+
     async fn confirm(&mut self, prompt: &str) -> Result<Flow, RunError> {
         let ask = self.options.confirm.clone();
         let text = prompt.to_owned();
-        let mut stop = self.options.stop.clone();
-        let answer = tokio::select! {
-            answer = tokio::task::spawn_blocking(move || ask(&text)) => answer.unwrap_or(false),
-            () = stop.at_least(Stop::Finish) => return Ok(Flow::Failed(Failure::Interrupted)),
-        };
-        // A prompt that Ctrl-C broke off is no answer.
-        if self.stop_wanted()? {
+        let Some(answer) = self.ask(move || ask(&text)).await? else {
             return Ok(Flow::Failed(Failure::Interrupted));
-        }
+        };
         if !answer {
             let reason = format!("the operator did not confirm: {prompt}");
             return Ok(Flow::Failed(Failure::Refused(reason)));

@@ -354,6 +354,8 @@ fn options(repeat_unknown: bool) -> Options {
         local_lock: None,
         repeat_unknown,
         saved: None,
+        reached: None,
+        ask_step: None,
     }
 }
 

@@ -254,6 +254,8 @@ pub fn desk() -> Desk {
         local_lock: None,
         repeat_unknown: false,
         saved: None,
+        reached: None,
+        ask_step: None,
     };
     Desk {
         options,

@@ -1,6 +1,6 @@
 //! F07: Ctrl-C in every phase.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use runbook_model::event::RunEnd;
 use runbook_run::{Stop, execute};
@@ -140,6 +140,39 @@ fn before_the_first_change_nothing_is_left_behind() {
                 .unwrap();
             assert_eq!(done.end, RunEnd::Interrupted);
             assert_eq!(world.model().image(), before.image());
+        });
+    }
+}
+
+/// `--step`: a no before any step stops there, with nothing of the step begun; what was done before stays, and the run can go on.
+#[test]
+fn a_step_that_the_operator_does_not_let_begin_stops_the_run() {
+    for refused in 1..=7 {
+        run(async {
+            let before = cluster(3);
+            let world = SimWorld::new(before.clone());
+            let asked = Arc::new(Mutex::new(Vec::new()));
+            let seen = Arc::clone(&asked);
+            let mut options = desk().options;
+            options.ask_step = Some(Arc::new(move |step| {
+                seen.lock().unwrap().push(step.number);
+                step.number < refused
+            }));
+            let journal = MemoryJournal::new();
+            let plan = restore_plan(&specs(3), &before);
+            let ledger = Box::new(journal.clone());
+            let done = execute(Arc::new(world.clone()), ledger, plan, options)
+                .await
+                .unwrap();
+            assert_eq!(done.end, RunEnd::Interrupted, "step {refused}");
+            assert!(done.state.stop_requested);
+            let all: Vec<_> = (1..=refused).collect();
+            assert_eq!(*asked.lock().unwrap(), all, "each once, in order");
+            assert!(world.model().log.iter().all(|e| e.step < refused));
+            no_locks(&world.model());
+            let done = go_on(&world, &journal).await.unwrap();
+            assert_eq!(done.end, RunEnd::Done { changed: true }, "step {refused}");
+            nothing_twice(&world.model());
         });
     }
 }

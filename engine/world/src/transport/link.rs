@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use openssh::Session;
@@ -14,6 +15,7 @@ use tokio::time::timeout;
 
 use super::channel::{Channel, Held, Input, Output, drain};
 use super::command::{Reads, check, command_line, shell_words};
+use super::heard::Heard;
 use super::master;
 use crate::settings::Settings;
 
@@ -44,6 +46,8 @@ pub struct Link {
     idle: std::sync::Mutex<Vec<Channel>>,
     /// Bounds connects over all hosts.
     forks: Arc<Semaphore>,
+    /// Whether it was told how the first shell is reached.
+    told: AtomicBool,
 }
 
 impl Link {
@@ -62,6 +66,7 @@ impl Link {
             sessions: Arc::new(Semaphore::new(SESSIONS)),
             idle: std::sync::Mutex::default(),
             forks,
+            told: AtomicBool::new(false),
         }
     }
 
@@ -214,12 +219,20 @@ impl Link {
             reads,
             prompt.as_ref().map(|(nonce, _)| nonce.as_str()),
         );
+        let first = !self.told.swap(true, Ordering::Relaxed);
+        if first && self.is_local() {
+            self.settings.hear(&self.host, || Heard::Local);
+        }
         let opened = timeout(OPEN_LIMIT, self.open(&words)).await;
         let timed_out = || HostError::Timeout {
             host: self.host.clone(),
             limit_s: OPEN_LIMIT.as_secs(),
         };
         let mut opened = opened.map_err(|_| LinkError::NotSent(timed_out()))??;
+        let behind_sudo = Heard::of_become(&self.connection, prompt.is_some());
+        if let Some(heard) = behind_sudo.filter(|_| first) {
+            self.settings.hear(&self.host, || heard);
+        }
         if let Some((nonce, password)) = &prompt {
             let answered =
                 timeout(OPEN_LIMIT, self.give_password(&mut opened, nonce, password)).await;

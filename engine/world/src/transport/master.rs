@@ -11,11 +11,12 @@ use runbook_model::facts::HostError;
 use runbook_model::host::{Connection, HostName};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::cipher::chooses_cipher;
 use super::classify::{Cause, classify};
 use super::command::BadConnection;
+use super::heard::{Heard, masked};
 use crate::settings::Settings;
 
 /// Times that a connection dropped before authentication is tried again.
@@ -100,7 +101,11 @@ pub async fn attach(
         detail,
     };
     prepare_dir(&settings.control_state_dir).map_err(|e| unreachable(e.to_string()))?;
+    let reused = || Heard::Reused {
+        socket: files.socket.display().to_string(),
+    };
     if let Some(session) = alive(&files.socket).await {
+        settings.hear(host, reused);
         return Ok(session);
     }
     // Two commands at once: one starts the master, the other waits and finds it. A second master on the same socket would stay for ever.
@@ -114,6 +119,7 @@ pub async fn attach(
     .map_err(|e| unreachable(e.to_string()))?
     .map_err(|e| unreachable(e.to_string()))?;
     if let Some(session) = alive(&files.socket).await {
+        settings.hear(host, reused);
         return Ok(session);
     }
     start(host, connection, settings, &files).await?;
@@ -151,12 +157,16 @@ async fn start(
     for attempt in 0.. {
         let _ = fs::remove_file(&files.socket);
         let _ = fs::remove_file(&files.log);
-        let mut ssh = ssh_command(connection, settings, files, limit)
-            .spawn()
-            .map_err(|e| HostError::Unreachable {
-                host: host.clone(),
-                detail: format!("`ssh` cannot be started: {e}"),
-            })?;
+        let began = Instant::now();
+        let mut command = ssh_command(connection, settings, files, limit);
+        settings.hear(host, || Heard::Starting {
+            words: words_of(&command),
+            attempt: attempt + 1,
+        });
+        let mut ssh = command.spawn().map_err(|e| HostError::Unreachable {
+            host: host.clone(),
+            detail: format!("`ssh` cannot be started: {e}"),
+        })?;
         // ConnectTimeout bounds the connection and the greeting, not what a jump host or a silent key exchange does after it.
         let status = match timeout(Duration::from_secs(limit + 10), ssh.wait()).await {
             Ok(status) => status,
@@ -169,6 +179,9 @@ async fn start(
             }
         };
         if matches!(status, Ok(s) if s.success()) {
+            settings.hear(host, || Heard::Connected {
+                took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            });
             return Ok(());
         }
         let log = fs::read(&files.log)
@@ -254,6 +267,13 @@ fn ssh_command(
         .process_group(0)
         .kill_on_drop(true);
     ssh
+}
+
+/// The command's words, masked.
+fn words_of(command: &Command) -> Vec<String> {
+    let command = command.as_std();
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    masked(words.map(|word| word.to_string_lossy().into_owned()))
 }
 
 /// Ends an ssh that has not connected, and its proxy command.

@@ -4,10 +4,12 @@ mod channel;
 mod cipher;
 mod classify;
 mod command;
+mod heard;
 mod link;
 mod master;
 
 pub use channel::{Channel, Input};
 pub use cipher::preferred_cipher;
 pub use command::BadConnection;
+pub use heard::Heard;
 pub use link::{Link, LinkError, sudo_error};

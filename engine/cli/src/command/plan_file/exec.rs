@@ -18,6 +18,7 @@ use super::told::{grouped, moment, remake};
 use super::used::refuse_used;
 use crate::args::{ExecArgs, RunbookArgs};
 use crate::command::exec::{Inputs, Planned, Reach, look, proceed, reach, unreachable};
+use crate::command::reached::fill_in;
 use crate::command::{Ended, print_json};
 use crate::environment::Environment;
 use crate::exit;
@@ -133,13 +134,7 @@ fn as_recorded(args: &ExecArgs, saved: &SavedPlan) -> Result<ExecArgs, Failure> 
         args.what.inventory.inventory.clone_from(&asked.inventory);
     }
     args.what.inventory.limit.clone_from(&asked.limit);
-    let (login, connection) = (&asked.login, &mut args.what.connection);
-    connection.user = connection.user.take().or_else(|| login.user.clone());
-    connection.private_key = connection
-        .private_key
-        .take()
-        .or_else(|| login.private_key.clone());
-    connection.r#become |= login.r#become;
+    fill_in(&mut args.what.connection, &asked.login);
     Ok(args)
 }
 

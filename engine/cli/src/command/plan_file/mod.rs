@@ -21,7 +21,8 @@ use crate::failure::Failure;
 
 pub use diff::compare;
 pub use exec::exec;
-pub(super) use save::{Saved, pinned, save, valid_ms};
+pub(super) use save::{Saved, carries_out, pinned, save, valid_ms};
+pub(super) use told::grouped;
 pub(super) use used::use_up;
 
 /// The plan file of this name; none where it is something else, such as a runbook.

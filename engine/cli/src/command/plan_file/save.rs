@@ -6,7 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use runbook_model::saved::{Asked, Login, SavedPlan};
+use runbook_model::saved::{Asked, SavedPlan};
 use runbook_plan::{Files as _, LocalFiles, duration, facts, given, write_plan_file};
 use runbook_report::review::Footer;
 
@@ -14,10 +14,11 @@ use super::claims;
 use super::told::moment;
 use crate::args::RunbookArgs;
 use crate::command::exec::{Inputs, Planned};
+use crate::command::reached::login;
 use crate::environment::Environment;
 use crate::exit;
 use crate::failure::Failure;
-use crate::inventories::quoted;
+use crate::inventories::{from_root, key_from_root, quoted};
 use crate::library::{EMBEDDED, find};
 
 /// Milliseconds of `--valid-for`.
@@ -45,18 +46,10 @@ pub(in crate::command) fn pinned(
         files.absolute(&found.name)
     };
     for inventory in &mut args.inventory.inventory {
-        // A list of hosts is no path.
-        if Path::new(inventory).exists() {
-            *inventory = files.absolute(inventory);
-        }
+        *inventory = from_root(inventory);
     }
-    args.connection.private_key = args.connection.private_key.map(|key| {
-        if key.starts_with('~') {
-            key
-        } else {
-            files.absolute(&key)
-        }
-    });
+    let key = args.connection.private_key;
+    args.connection.private_key = key.map(|key| key_from_root(&key));
     Ok(args)
 }
 
@@ -113,12 +106,7 @@ pub(in crate::command) fn save(
             arguments: kept.arguments,
             secrets: kept.secrets,
             overrides: inputs.overrides.clone(),
-            login: Login {
-                user: args.connection.user.clone(),
-                private_key: args.connection.private_key.clone(),
-                r#become: args.connection.r#become,
-                ask_become_pass: args.connection.ask_become_pass,
-            },
+            login: login(&args.connection),
         },
         facts: facts(&planned.view, &planned.plan, &planned.reach.connections),
         plan: planned.plan.clone(),
@@ -128,22 +116,34 @@ pub(in crate::command) fn save(
     write(file, &text).map_err(|error| {
         Failure::input(format!("cannot write `{}`: {error}", file.display()), None)
     })?;
-    let mut command = format!(
-        "runbook exec {} --digest {digest}",
-        quoted(&file.display().to_string())
+    let name = file.display().to_string();
+    let command = carries_out(
+        (&name, &digest),
+        &saved.asked.secrets,
+        args.connection.ask_become_pass,
     );
-    for name in &saved.asked.secrets {
-        command += &format!(" -e {name}=SECRET");
-    }
-    if args.connection.ask_become_pass {
-        command += " -K";
-    }
     Ok(Saved {
         file: file.to_owned(),
         digest,
         expires_s: saved.expires_s,
         command,
     })
+}
+
+/// The command that carries out the plan in a file.
+pub(in crate::command) fn carries_out(
+    (file, digest): (&str, &str),
+    secrets: &[String],
+    ask_become_pass: bool,
+) -> String {
+    let mut command = format!("runbook exec {} --digest {digest}", quoted(file));
+    for name in secrets {
+        command += &format!(" -e {name}=SECRET");
+    }
+    if ask_become_pass {
+        command += " -K";
+    }
+    command
 }
 
 /// Whole or not at all, and readable by its owner alone: a plan tells much of the hosts.

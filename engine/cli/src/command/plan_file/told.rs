@@ -36,7 +36,7 @@ pub(super) fn unbelieved(file: &str, error: &PlanFileError) -> Failure {
 }
 
 /// Differences under the place that each is at.
-pub(super) fn grouped(drifts: &[Drift], style: Style) -> String {
+pub(in crate::command) fn grouped(drifts: &[Drift], style: Style) -> String {
     let mut out = String::new();
     let mut place: Option<&At> = None;
     for drift in drifts {
