@@ -258,6 +258,8 @@ pub struct RunningEtcd {
     pub client_url: String,
     /// Bytes that its file may have; zero: etcd's default.
     pub quota_bytes: u64,
+    /// What it was started with of that which a probe compares with the file.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// A data dir.

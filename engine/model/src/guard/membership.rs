@@ -274,10 +274,28 @@ pub(super) fn inventory_matches(members: &[HostName], view: &View) -> Verdict {
         .map(|h| format!("`{h}`"))
         .collect();
     if missing.is_empty() {
-        return holds(format!("{} members, as in the inventory", told.len()));
+        let count = told.len();
+        return match moved(members, view).as_slice() {
+            [] => holds(format!("{count} members, as in the inventory")),
+            moved => holds(format!(
+                "{count} members, as in the inventory; {} under other peer URLs, which `member-update.etcdrb` mends",
+                moved.join(", ")
+            )),
+        };
     }
     violated_help(
         format!("the cluster does not know {}", missing.join(", ")),
         "`scale-up.etcdrb` makes members of them; or take them out of the inventory's group",
     )
+}
+
+/// Hosts whose members are known, and listed under other peer URLs than the inventory says: between the two stands `update-member`.
+fn moved(members: &[HostName], view: &View) -> Vec<String> {
+    let elsewhere = |host: &&HostName| {
+        let wanted = view.specs.get(*host).map(MemberSpec::peer_url);
+        let found = listed(host, view);
+        wanted.is_some_and(|url| found.is_some_and(|m| !m.peer_urls.contains(&url)))
+    };
+    let hosts = members.iter().filter(elsewhere);
+    hosts.map(|h| format!("`{h}`")).collect()
 }

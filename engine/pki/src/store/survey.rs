@@ -124,7 +124,11 @@ fn leaves(layout: &Layout, wanted: &Wanted<'_>) -> Result<Vec<(Item, Pair, Leaf)
         common_name: CLIENT.to_owned(),
         sans: Vec::new(),
     };
-    let mut all = vec![(Item::Client, layout.client(), client)];
+    let mut all = Vec::new();
+    // Where clients come without certificates, so does this machine.
+    if wanted.members.iter().any(|m| m.server) {
+        all.push((Item::Client, layout.client(), client));
+    }
     for member in wanted.members {
         let name = &member.name;
         if !is_plain(name) {
@@ -150,8 +154,12 @@ fn leaves(layout: &Layout, wanted: &Wanted<'_>) -> Result<Vec<(Item, Pair, Leaf)
             common_name: name.clone(),
             sans,
         };
-        all.push((Item::Server(name.clone()), layout.server(name), server));
-        all.push((Item::Peer(name.clone()), layout.peer(name), peer));
+        if member.server {
+            all.push((Item::Server(name.clone()), layout.server(name), server));
+        }
+        if member.peer {
+            all.push((Item::Peer(name.clone()), layout.peer(name), peer));
+        }
     }
     Ok(all)
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use runbook_model::facts::{
-    BlockDevice, DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts, FileKind, FsyncFacts,
-    HostFacts, LinkFacts, Listener, LockFacts, ProbeRequest, ServiceFacts, Tool,
+    BlockDevice, COMPARED_SETTINGS, DataDirFacts, DirFacts, DiskFacts, EtcdProcess, FileFacts,
+    FileKind, FsyncFacts, HostFacts, LinkFacts, Listener, LockFacts, ProbeRequest, ServiceFacts,
+    Tool,
 };
 use sha2::{Digest, Sha256};
 
@@ -507,9 +508,16 @@ impl<'a> ProbeAnswers<'a> {
                 format!("{cwd}/{d}")
             }
         });
-        self.facts
-            .etcd_processes
-            .push(EtcdProcess { pid, data_dir });
+        let started = parts.get(3).unwrap_or(&"");
+        let settings = started.lines().filter_map(|l| l.split_once('='));
+        let settings = settings
+            .filter(|(name, _)| COMPARED_SETTINGS.contains(name))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.facts.etcd_processes.push(EtcdProcess {
+            pid,
+            data_dir,
+            settings: settings.collect(),
+        });
     }
 }
 
