@@ -170,6 +170,7 @@ pub(crate) fn start_unit(
     service.etcd = Some(etcd);
     service.process = process.cloned();
     set_running(model, name, unit, true);
+    model.note_out_of_reach();
     Ok(())
 }
 

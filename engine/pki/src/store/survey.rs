@@ -126,7 +126,8 @@ fn leaves(layout: &Layout, wanted: &Wanted<'_>) -> Result<Vec<(Item, Pair, Leaf)
     };
     let mut all = Vec::new();
     // Where clients come without certificates, so does this machine.
-    if wanted.members.iter().any(|m| m.server) {
+    let nobody_asks = !wanted.members.is_empty() && wanted.members.iter().all(|m| !m.server);
+    if !nobody_asks {
         all.push((Item::Client, layout.client(), client));
     }
     for member in wanted.members {

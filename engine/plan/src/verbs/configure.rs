@@ -44,7 +44,7 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
         let members = Json::from(members);
         given.values.insert("initial_cluster".to_owned(), members);
     }
-    let peers = peers::of(site, spec, &state);
+    let peers = peers::of(site, spec, &state)?;
     if let Some(Json::Object(fields)) = given.values.get_mut("member") {
         fields.insert("peer_url".to_owned(), Json::from(peers.url.as_str()));
         fields.insert("listen_peer_urls".to_owned(), Json::from(peers.listen));

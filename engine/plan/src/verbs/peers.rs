@@ -26,7 +26,7 @@ pub(super) struct Peers {
 }
 
 /// A listed member listens where the others dial it: a member that is reached elsewhere is lost to them until they are told.
-pub(super) fn of(site: &Site<'_>, spec: &MemberSpec, state: &str) -> Peers {
+pub(super) fn of(site: &Site<'_>, spec: &MemberSpec, state: &str) -> Outcome<Peers> {
     let found = listed(&spec.host, site.view).filter(|_| state == "existing");
     let as_listed = found
         .filter(|m| !m.peer_urls.contains(&spec.peer_url()))
@@ -47,12 +47,29 @@ pub(super) fn of(site: &Site<'_>, spec: &MemberSpec, state: &str) -> Peers {
             scheme == Scheme::Https || anybody && names_authority(site, spec)
         }
     };
-    Peers {
+    if tls && lacks_certificate(site, spec) {
+        return Err(Fault::Expression {
+            why: format!(
+                "`{}` would be reached over https, and has no peer certificate yet: member-update.etcdrb brings it to the members of a living cluster; until then say `etcd_peer_scheme=http`",
+                spec.name
+            ),
+        }
+        .into());
+    }
+    Ok(Peers {
         url,
         listen,
         tls,
         stays,
-    }
+    })
+}
+
+/// A member that ran without one so far, and gets none in this run: it would not start any more.
+fn lacks_certificate(site: &Site<'_>, spec: &MemberSpec) -> bool {
+    let certificate = site.facts.files.get(&format!("{}/peer.crt", spec.pki_dir));
+    let there = certificate.is_some_and(|f| f.kind == FileKind::File);
+    let ran = standing(site, spec).is_some_and(|text| envfile::get(text, "ETCD_NAME").is_some());
+    ran && !there && !names_authority(site, spec)
 }
 
 fn where_listed(member: &Member) -> Option<(String, (String, Scheme))> {
