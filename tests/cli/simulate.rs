@@ -373,6 +373,24 @@ fn a_deploy_that_restarts_without_its_guard_takes_quorum_away() {
     assert!(quorum["seen"].to_string().contains("Configure as formed"));
 }
 
+/// From http to https: what the others cannot reach yet must not be moved.
+#[test]
+fn peers_that_are_moved_before_the_others_can_reach_them_are_found() {
+    let place = place();
+    let said = simulate(&place, "member-update.etcdrb", &["--faults", "50"]);
+    let report = report(&said);
+    assert_eq!(said.code, 0, "{report:#}");
+    let starts = report["starts"].to_string();
+    assert!(
+        starts.contains("members that peers reach over http"),
+        "{starts}"
+    );
+
+    let findings = found("member-update.etcdrb", &[("    trust-peers\n", "")], "10");
+    assert_eq!(findings[0]["rule"], "peers");
+    assert_eq!(findings[0]["faults"].as_array().unwrap().len(), 0);
+}
+
 #[test]
 fn the_same_seed_says_the_same_bytes_and_a_finding_comes_again() {
     let place = place();

@@ -145,6 +145,8 @@ impl Cluster {
                 name: m.spec.name.clone(),
                 dns: vec![m.spec.name.clone()],
                 ips: vec![m.spec.address.clone()],
+                server: true,
+                peer: true,
             })
             .collect();
         let dir = self.pki();
@@ -403,6 +405,7 @@ fn member(name: &str, address: &str, scheme: Scheme, dir: &Path) -> Member {
             cluster: "test".to_owned(),
             address: address.to_owned(),
             scheme,
+            peer_scheme: None,
             client_port: free_port(address),
             peer_port: free_port(address),
             data_dir: at(&format!("{name}.etcd")),

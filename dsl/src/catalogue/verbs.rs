@@ -26,6 +26,8 @@ pub enum Verb {
     InstallCertificates,
     /// `configure member state new|existing`
     Configure,
+    /// `trust-peers`
+    TrustPeers,
     /// `service NAME running|stopped|restarted`
     Service,
     /// `measure-disk`
@@ -273,8 +275,17 @@ pub static VERBS: &[VerbRow] = &[
         ],
         effects: &[Effect::ChangesHost],
         undo: Some("the file gets its former content back, or is removed where there was none"),
-        doc: "the member's environment file says what the inventory says; the token is made by the run and cannot be chosen",
+        doc: "the member's environment file says what the inventory says, but for where peers reach it, which is what the cluster lists until `update-member` changes it; the token is made by the run and cannot be chosen",
         example: "configure member state existing",
+    },
+    VerbRow {
+        verb: Verb::TrustPeers,
+        name: "trust-peers",
+        arguments: &[],
+        effects: &[Effect::ChangesHost],
+        undo: Some("the file gets its former content back"),
+        doc: "the member's environment file names its peer certificates, so that from the next start on it reaches peers over https; where it listens stays as it is",
+        example: "trust-peers",
     },
     VerbRow {
         verb: Verb::Service,

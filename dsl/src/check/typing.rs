@@ -33,6 +33,7 @@ const MEMBER_TEXTS: &[&str] = &[
     "unit",
     "user",
     "scheme",
+    "peer_scheme",
     "binary",
 ];
 
@@ -55,6 +56,8 @@ pub(super) fn fields(name: &str) -> &'static [&'static str] {
             "unit",
             "user",
             "scheme",
+            "peer_scheme",
+            "peer_tls",
             "binary",
             "quota_bytes",
             "extra",

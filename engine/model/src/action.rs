@@ -322,6 +322,22 @@ pub struct CertificateRequest {
     pub dns: Vec<String>,
     /// Addresses.
     pub ips: Vec<String>,
+    /// For clients: a server certificate.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub server: bool,
+    /// For other members: a peer certificate.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub peer: bool,
+}
+
+/// What requests said before they told the two apart.
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// How to run etcd as a plain process.

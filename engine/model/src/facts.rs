@@ -467,7 +467,20 @@ pub struct EtcdProcess {
     pub pid: u32,
     /// Its data dir, where it can be told from its environment or arguments.
     pub data_dir: Option<String>,
+    /// Those of [`COMPARED_SETTINGS`] that it was started with by its environment, by name; empty where that cannot be read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
 }
+
+/// Settings of a running member that are compared with its environment file: they hold from the next start on.
+pub const COMPARED_SETTINGS: [&str; 6] = [
+    "ETCD_LISTEN_PEER_URLS",
+    "ETCD_PEER_CERT_FILE",
+    "ETCD_PEER_CLIENT_CERT_AUTH",
+    "ETCD_PEER_KEY_FILE",
+    "ETCD_PEER_TRUSTED_CA_FILE",
+    "ETCD_QUOTA_BACKEND_BYTES",
+];
 
 /// A held lock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

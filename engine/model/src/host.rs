@@ -103,12 +103,12 @@ pub enum Install {
     },
 }
 
-/// The scheme of a member's client and peer URLs (`etcd_scheme`).
+/// The scheme of a member's client URLs (`etcd_scheme`) or peer URLs (`etcd_peer_scheme`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
-    /// Mutual TLS on both ports.
+    /// Mutual TLS.
     #[default]
     Https,
     /// Plain text: for local demonstrations only.
@@ -136,8 +136,11 @@ pub struct MemberSpec {
     pub cluster: String,
     /// `etcd_address`, or the connection's address: host part of the advertised URLs (no brackets, no port).
     pub address: String,
-    /// `etcd_scheme`.
+    /// `etcd_scheme`: of the client URLs.
     pub scheme: Scheme,
+    /// `etcd_peer_scheme`; none: that of the client URLs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_scheme: Option<Scheme>,
     /// `etcd_client_port`, 2379.
     pub client_port: u16,
     /// `etcd_peer_port`, 2380.
@@ -169,12 +172,17 @@ pub struct MemberSpec {
 impl MemberSpec {
     /// `https://address:2379`, an IPv6 address in brackets.
     pub fn client_url(&self) -> String {
-        self.url(self.client_port)
+        self.url(self.scheme, self.client_port)
     }
 
     /// `https://address:2380`, an IPv6 address in brackets.
     pub fn peer_url(&self) -> String {
-        self.url(self.peer_port)
+        self.url(self.peer_scheme(), self.peer_port)
+    }
+
+    /// The scheme of the peer URLs.
+    pub fn peer_scheme(&self) -> Scheme {
+        self.peer_scheme.unwrap_or(self.scheme)
     }
 
     /// Directory of pid file and log under the plain process manager: where the config stands.
@@ -185,11 +193,18 @@ impl MemberSpec {
         }
     }
 
-    fn url(&self, port: u16) -> String {
+    fn url(&self, scheme: Scheme, port: u16) -> String {
         if self.address.contains(':') {
-            format!("{}://[{}]:{port}", self.scheme, self.address)
+            format!("{scheme}://[{}]:{port}", self.address)
         } else {
-            format!("{}://{}:{port}", self.scheme, self.address)
+            format!("{scheme}://{}:{port}", self.address)
         }
     }
+}
+
+/// Whether any of these members is reached by its peers over TLS: then each of them needs a peer certificate to reach it.
+pub fn peers_over_tls<'a>(members: impl IntoIterator<Item = &'a MemberSpec>) -> bool {
+    members
+        .into_iter()
+        .any(|m| m.peer_scheme() == Scheme::Https)
 }

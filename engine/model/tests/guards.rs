@@ -130,6 +130,7 @@ fn running(i: usize) -> HostFacts {
         etcd_processes: vec![EtcdProcess {
             pid: 100,
             data_dir: Some(DATA.into()),
+            settings: BTreeMap::new(),
         }],
         tools: vec![tool("etcd"), tool("etcdctl")],
         clock_offset_ms: 10 * i64::try_from(i).unwrap(),
@@ -591,6 +592,7 @@ fn all_stopped() {
         facts(v, 2).etcd_processes.push(EtcdProcess {
             pid: 7,
             data_dir: Some(DATA.into()),
+            settings: BTreeMap::new(),
         });
     });
     expect(&guard, &stray, "violated", "pid 7");
@@ -599,6 +601,7 @@ fn all_stopped() {
         facts(v, 2).etcd_processes.push(EtcdProcess {
             pid: 7,
             data_dir: Some("/elsewhere".into()),
+            settings: BTreeMap::new(),
         });
     });
     expect(&guard, &neighbour, "holds", "3 of 3");
@@ -607,6 +610,7 @@ fn all_stopped() {
         facts(v, 2).etcd_processes.push(EtcdProcess {
             pid: 7,
             data_dir: None,
+            settings: BTreeMap::new(),
         });
     });
     expect(&guard, &hidden, "unknown", "hides its data dir");

@@ -8,7 +8,7 @@
 use proptest::prelude::*;
 use runbook_model::cluster::{Alarm, Member, MemberProbe, MemberStatus, SilentCause};
 use runbook_model::guard::{Guard, Verdict, all_asked, evaluate, listed};
-use runbook_model::host::{HostName, MemberSpec};
+use runbook_model::host::{HostName, MemberSpec, Scheme};
 use runbook_model::view::View;
 
 const CLUSTER: u64 = 0xc1;
@@ -325,6 +325,36 @@ fn a_member_that_moved_is_found_by_its_name() {
     listing(&mut view, |l| l.push(new.clone()));
     assert_eq!(listed(&host(3), &view).unwrap().id, 7);
     assert_eq!(listed(&host(8), &view), None);
+}
+
+/// Half of the way from http to https: all are the inventory's members, and settled.
+#[test]
+fn members_that_are_still_to_be_moved() {
+    let mut view = world(3);
+    listing(&mut view, |l| {
+        for member in l.iter_mut().skip(1) {
+            member.peer_urls = vec![member.peer_urls[0].replace("https:", "http:")];
+        }
+    });
+    holds(
+        matches(&view),
+        "3 members, as in the inventory; `etcd2`, `etcd3` under other peer URLs, which `member-update.etcdrb` mends",
+    );
+    holds(settled(&view, &[]), "3 of 3 listed members settled");
+    assert!(all_asked(&view));
+    // The inventory's own word, where it says http for peers alone.
+    for spec in view.specs.values_mut() {
+        spec.peer_scheme = Some(Scheme::Http);
+    }
+    holds(
+        matches(&view),
+        "3 members, as in the inventory; `etcd1` under other peer URLs, which `member-update.etcdrb` mends",
+    );
+    assert_eq!(
+        view.specs[&host(1)].client_url(),
+        "https://198.18.0.11:2379"
+    );
+    assert_eq!(view.specs[&host(1)].peer_url(), "http://198.18.0.11:2380");
 }
 
 #[test]

@@ -26,6 +26,8 @@ fn members() -> Vec<CertificateRequest> {
             name: (*name).to_owned(),
             dns: vec![format!("{name}.example")],
             ips: vec![format!("198.18.0.{}", i + 1), format!("fd00::{}", i + 1)],
+            server: true,
+            peer: true,
         })
         .collect()
 }

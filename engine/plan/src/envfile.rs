@@ -1,5 +1,9 @@
 //! Environment files as systemd's `EnvironmentFile=` and a POSIX shell both read them: one quoting that means the same to both.
 
+use std::collections::BTreeMap;
+
+use runbook_model::facts::COMPARED_SETTINGS;
+
 /// A value as it stands after `NAME=`: bare where that is safe, else in double quotes with `\`, `"`, `$` and `` ` `` escaped.
 ///
 /// Single quotes would not do: systemd and sh disagree on what follows a closed one. Line breaks are refused before.
@@ -31,6 +35,13 @@ pub(crate) fn get(text: &str, name: &str) -> Option<String> {
             (key.trim() == name).then(|| unquote(value.trim()))
         })
         .next_back()
+}
+
+/// Those settings of an environment file that a running member is compared by.
+pub(crate) fn compared(text: &str) -> BTreeMap<String, String> {
+    let names = COMPARED_SETTINGS.iter();
+    let set = names.filter_map(|name| Some(((*name).to_owned(), get(text, name)?)));
+    set.collect()
 }
 
 fn unquote(value: &str) -> String {

@@ -1,7 +1,7 @@
 //! A member as templates and texts see it.
 
 use runbook_model::facts::HostFacts;
-use runbook_model::host::MemberSpec;
+use runbook_model::host::{MemberSpec, Scheme};
 use serde_json::{Map, Value as Json, json};
 
 /// Where the distribution puts etcd.
@@ -23,7 +23,9 @@ pub(crate) fn fields(spec: &MemberSpec, facts: Option<&HostFacts>) -> Map<String
         "client_url": spec.client_url(),
         "peer_url": spec.peer_url(),
         "listen_client_urls": listen_client_urls(spec),
-        "listen_peer_urls": listen(spec, spec.peer_port),
+        "listen_peer_urls": listen(&spec.address, spec.peer_scheme(), spec.peer_port),
+        "peer_scheme": spec.peer_scheme().to_string(),
+        "peer_tls": spec.peer_scheme() == Scheme::Https,
         "data_dir": spec.data_dir,
         "pki_dir": spec.pki_dir,
         "config": spec.config,
@@ -40,18 +42,38 @@ pub(crate) fn fields(spec: &MemberSpec, facts: Option<&HostFacts>) -> Map<String
 }
 
 /// etcd binds to addresses only: a DNS name listens on all of them.
-fn listen(spec: &MemberSpec, port: u16) -> String {
-    let bare = spec.address.parse::<std::net::IpAddr>();
-    match bare {
-        Ok(std::net::IpAddr::V6(_)) => format!("{}://[{}]:{port}", spec.scheme, spec.address),
-        Ok(_) => format!("{}://{}:{port}", spec.scheme, spec.address),
-        Err(_) => format!("{}://0.0.0.0:{port}", spec.scheme),
+fn listen(address: &str, scheme: Scheme, port: u16) -> String {
+    match address.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V6(_)) => format!("{scheme}://[{address}]:{port}"),
+        Ok(_) => format!("{scheme}://{address}:{port}"),
+        Err(_) => format!("{scheme}://0.0.0.0:{port}"),
     }
+}
+
+/// Where a member listens that others reach at this peer URL; none where it is no such URL.
+pub(crate) fn listens_for(peer_url: &str) -> Option<(String, Scheme)> {
+    let (scheme, rest) = peer_url.split_once("://")?;
+    let scheme = match scheme {
+        "https" => Scheme::Https,
+        "http" => Scheme::Http,
+        _ => return None,
+    };
+    let port = rest.trim_end_matches('/').rsplit_once(':')?.1;
+    let address = address_in(peer_url)?;
+    Some((listen(&address, scheme, port.parse().ok()?), scheme))
+}
+
+/// The address in a URL, without brackets; none where it has none.
+pub(crate) fn address_in(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let (address, _) = rest.rsplit_once(':')?;
+    let bare = address.trim_start_matches('[').trim_end_matches(']');
+    (!bare.is_empty()).then(|| bare.to_owned())
 }
 
 /// The advertised address, and loopback for tools on the host itself.
 fn listen_client_urls(spec: &MemberSpec) -> String {
-    let own = listen(spec, spec.client_port);
+    let own = listen(&spec.address, spec.scheme, spec.client_port);
     let covered = spec
         .address
         .parse::<std::net::IpAddr>()

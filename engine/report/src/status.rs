@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use comfy_table::Table;
 use runbook_model::cluster::{MemberProbe, MemberStatus, SilentCause};
 use runbook_model::guard::listed;
-use runbook_model::host::HostName;
+use runbook_model::host::{HostName, MemberSpec};
 use runbook_model::quorum::{MOST_VOTERS, Quorum, quorum};
 use runbook_model::units::bytes;
 use runbook_model::view::View;
@@ -200,6 +200,7 @@ fn words(view: &View) -> Vec<Line> {
         }
     }
     lines.extend(own_words(view));
+    lines.extend(elsewhere(view));
     lines.extend(strangers(view));
     lines
 }
@@ -293,6 +294,23 @@ fn quorum_line(seen: Quorum) -> Line {
         };
         Line::Note(format!("{of}: quorum holds ({needed} needed), {more}"))
     }
+}
+
+/// Members that the inventory knows, and the cluster lists elsewhere.
+fn elsewhere(view: &View) -> Vec<Line> {
+    let moved = |spec: &MemberSpec| {
+        let listed = listed(&spec.host, view)?;
+        let wanted = spec.peer_url();
+        (!listed.peer_urls.contains(&wanted)).then(|| {
+            let urls = escape(&listed.peer_urls.join(","));
+            format!(
+                "peers reach `{}` at {urls}, the inventory says {wanted}: member-update.etcdrb moves it",
+                spec.name
+            )
+        })
+    };
+    let specs = view.specs.values();
+    specs.filter_map(moved).map(Line::Note).collect()
 }
 
 /// Members that the inventory does not know.

@@ -271,7 +271,35 @@ impl Model {
                 // etcd's own mistake: what is updated is listed as a voter, without a vote.
                 own.is_learner &= mends_learners;
             }
-        })
+        })?;
+        self.note_out_of_reach();
+        Ok(())
+    }
+
+    /// A member that was started without peer certificates reaches nobody over https: requests about leases that it takes wait for
+    /// a leader there for ever.
+    pub(crate) fn note_out_of_reach(&mut self) {
+        let without = self.hosts.keys().filter(|name| {
+            let etcd = self.running_etcd(name);
+            etcd.is_some_and(|e| !e.settings.contains_key("ETCD_PEER_TRUSTED_CA_FILE"))
+        });
+        let found = without.filter_map(|name| {
+            let own = self.running_member(name)?;
+            let mut others = own.members.iter().filter(|m| m.id != own.member_id);
+            let over_https = |m: &&Member| m.peer_urls.iter().any(|u| u.starts_with("https://"));
+            let other = others.find(over_https)?;
+            Some(format!(
+                "`{name}` runs without peer certificates, and `{}` is listed at {}",
+                other.name,
+                other.peer_urls.join(",")
+            ))
+        });
+        let found: Vec<String> = found.collect();
+        for text in found {
+            if !self.out_of_reach.contains(&text) {
+                self.out_of_reach.push(text);
+            }
+        }
     }
 
     /// `move-leader`, asked of the leader.

@@ -28,6 +28,8 @@ pub struct Model {
     pub log: Vec<Effect>,
     /// What must never happen and did: a second cluster bootstrapped beside one that its members belong to.
     pub violations: Vec<String>,
+    /// Members that were listed where a running one could not reach them.
+    pub out_of_reach: Vec<String>,
     /// Clusters that had quorum and lost it, in order.
     pub quorum_losses: Vec<QuorumLoss>,
     pub(crate) with_quorum: BTreeSet<u64>,
@@ -267,6 +269,8 @@ pub struct RunningEtcd {
     pub client_url: String,
     /// Bytes that its file may have; zero: etcd's default.
     pub quota_bytes: u64,
+    /// What it was started with of that which a probe compares with the file.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// A data dir.

@@ -249,6 +249,7 @@ impl Host {
             .map(|(service, etcd)| EtcdProcess {
                 pid: 100 + service.starts,
                 data_dir: Some(etcd.data_dir.clone()),
+                settings: etcd.settings.clone(),
             })
             .collect()
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use runbook_model::action::{Action, ProcessSpec, ServiceState};
+use runbook_model::facts::COMPARED_SETTINGS;
 use runbook_model::host::HostName;
 use tokio::time::{Instant, sleep};
 
@@ -16,6 +17,16 @@ use crate::world::SimWorld;
 const STOP_MS: u64 = 200;
 const START_MS: u64 = 300;
 const POLL_MS: u64 = 100;
+
+/// Files without which etcd does not start.
+const READ_AT_START: [&str; 6] = [
+    "ETCD_TRUSTED_CA_FILE",
+    "ETCD_CERT_FILE",
+    "ETCD_KEY_FILE",
+    "ETCD_PEER_TRUSTED_CA_FILE",
+    "ETCD_PEER_CERT_FILE",
+    "ETCD_PEER_KEY_FILE",
+];
 
 pub(crate) async fn bring_to(world: &SimWorld, doing: &Doing, action: &Action) -> Change {
     let host = &doing.host;
@@ -159,6 +170,7 @@ pub(crate) fn start_unit(
     service.etcd = Some(etcd);
     service.process = process.cloned();
     set_running(model, name, unit, true);
+    model.note_out_of_reach();
     Ok(())
 }
 
@@ -178,7 +190,7 @@ fn parse_unit(text: &str) -> (String, String, Option<String>) {
     )
 }
 
-fn parse_env(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn parse_env(text: &str) -> BTreeMap<String, String> {
     text.lines()
         .filter(|l| !l.trim_start().starts_with('#'))
         .filter_map(|l| l.trim().split_once('='))
@@ -212,8 +224,10 @@ fn start_etcd(
         name: get("ETCD_NAME"),
         client_url: get("ETCD_LISTEN_CLIENT_URLS"),
         quota_bytes: get("ETCD_QUOTA_BACKEND_BYTES").parse().unwrap_or_default(),
+        settings: compared(&env),
     };
-    for key in ["ETCD_TRUSTED_CA_FILE", "ETCD_CERT_FILE", "ETCD_KEY_FILE"] {
+    // The peers' are read also where the member listens over plain http: it may reach others that do not.
+    for key in READ_AT_START {
         if let Some(path) = env.get(key)
             && !host.files.contains_key(path)
         {
@@ -245,6 +259,14 @@ fn start_etcd(
         }
     }
     Ok(etcd)
+}
+
+/// Those of a member's settings that are compared with its file.
+pub(crate) fn compared(settings: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let named = settings
+        .iter()
+        .filter(|(name, _)| COMPARED_SETTINGS.contains(&name.as_str()));
+    named.map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
 fn check_owner(host: &Host, data_dir: &str, user: Option<&str>) -> Result<(), String> {

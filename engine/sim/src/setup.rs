@@ -11,6 +11,7 @@ use crate::cluster::MemberData;
 use crate::data::{members_of, snapshot_file};
 use crate::model::{DataDir, File, Host, Model, RunningEtcd, Service};
 use crate::probe::unit_path;
+use crate::service::{compared, parse_env};
 use crate::store::Store;
 
 /// Token of the clusters made here.
@@ -25,6 +26,7 @@ pub fn member_spec(number: usize) -> MemberSpec {
         cluster: "prod".to_owned(),
         address: format!("198.18.0.{number}"),
         scheme: Scheme::Http,
+        peer_scheme: None,
         client_port: 2379,
         peer_port: 2380,
         data_dir: "/var/lib/etcd".to_owned(),
@@ -53,7 +55,22 @@ pub fn config_text(spec: &MemberSpec, initial_cluster: &str, token: &str, state:
         ("ETCD_INITIAL_CLUSTER_TOKEN", token.to_owned()),
         ("ETCD_INITIAL_CLUSTER_STATE", state.to_owned()),
     ];
-    lines.iter().map(|(k, v)| format!("{k}={v}\n")).collect()
+    let mut text: String = lines.iter().map(|(k, v)| format!("{k}={v}\n")).collect();
+    if spec.scheme == Scheme::Https {
+        text += &tls_lines("ETCD_", "server", spec);
+    }
+    if spec.peer_scheme() == Scheme::Https {
+        text += &tls_lines("ETCD_PEER_", "peer", spec);
+    }
+    text
+}
+
+fn tls_lines(prefix: &str, pair: &str, spec: &MemberSpec) -> String {
+    let dir = &spec.pki_dir;
+    format!(
+        "{prefix}CLIENT_CERT_AUTH=true\n{prefix}TRUSTED_CA_FILE={dir}/ca.crt\n\
+         {prefix}CERT_FILE={dir}/{pair}.crt\n{prefix}KEY_FILE={dir}/{pair}.key\n"
+    )
 }
 
 /// A member's unit file.
@@ -94,13 +111,13 @@ fn add_parents(host: &mut Host) {
 
 /// What a member over TLS reads when it starts.
 fn add_certificates(host: &mut Host, spec: &MemberSpec) {
-    let files = [
-        ("ca.crt", 0o644),
-        ("server.crt", 0o644),
-        ("server.key", 0o600),
-        ("peer.crt", 0o644),
-        ("peer.key", 0o600),
-    ];
+    let mut files = vec![("ca.crt", 0o644)];
+    if spec.scheme == Scheme::Https {
+        files.extend([("server.crt", 0o644), ("server.key", 0o600)]);
+    }
+    if spec.peer_scheme() == Scheme::Https {
+        files.extend([("peer.crt", 0o644), ("peer.key", 0o600)]);
+    }
     host.dirs.insert(spec.pki_dir.clone(), "root".to_owned());
     for (name, mode) in files {
         let file = text_file(&format!("{name} of {}", spec.name), mode, &spec.user);
@@ -150,7 +167,7 @@ impl Model {
                 let unit = text_file(&unit_text(spec), 0o644, "root");
                 host.files.insert(unit_path(&spec.unit), unit);
             }
-            if spec.scheme == Scheme::Https {
+            if spec.scheme == Scheme::Https || spec.peer_scheme() == Scheme::Https {
                 add_certificates(host, spec);
             }
             let id = members.iter().find(|m| m.name == spec.name).map(|m| m.id);
@@ -183,6 +200,7 @@ impl Model {
                     name: spec.name.clone(),
                     client_url: spec.client_url(),
                     quota_bytes: spec.quota_bytes.unwrap_or_default(),
+                    settings: compared(&parse_env(&config)),
                 }),
             };
             host.services.insert(spec.unit.clone(), service);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use runbook_model::host::{HostName, Install, MemberSpec};
+use runbook_model::host::{HostName, Install, MemberSpec, Scheme, peers_over_tls};
 use runbook_model::quorum::quorum;
 
 use crate::cluster::Store;
@@ -59,6 +59,9 @@ pub fn starting_states(ground: &Ground) -> Vec<(&'static str, Model)> {
         }
         states.push(("a store over its quota", full(specs)));
         states.push(("members of an older minor", older(&healthy)));
+        if peers_over_tls(specs.values()) {
+            states.push(("members that peers reach over http", over_http(specs)));
+        }
     }
     for (_, model) in &mut states {
         furnish(model, ground);
@@ -148,6 +151,15 @@ pub(crate) fn full_of(specs: &BTreeMap<HostName, MemberSpec>, store: &Store) -> 
         while model.put(through, "registry/0", &"7".repeat(VALUE)) {}
     }
     model
+}
+
+/// The inventory says https, and nobody has told the members yet.
+fn over_http(specs: &BTreeMap<HostName, MemberSpec>) -> Model {
+    let mut specs = specs.clone();
+    for spec in specs.values_mut() {
+        spec.peer_scheme = Some(Scheme::Http);
+    }
+    Model::formed(&specs, &now())
 }
 
 pub(crate) fn furnish(model: &mut Model, ground: &Ground) {

@@ -6,12 +6,15 @@ mod etcd;
 #[path = "../../../tests/support/hosts.rs"]
 mod hosts;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use hosts::{Lab, done, failed, order, whoami};
 use runbook_model::action::{Access, Action, Outcome, ProcessSpec, ServiceState};
-use runbook_model::facts::{DataDirOrigin, HostFacts, ProbeRequest, ServiceQuery};
+use runbook_model::facts::{
+    COMPARED_SETTINGS, DataDirOrigin, HostFacts, ProbeRequest, ServiceQuery,
+};
 use runbook_model::host::ServiceManager;
 use runbook_run::world::{Observe, Order};
 
@@ -448,6 +451,15 @@ async fn a_plain_process_runs_is_seen_and_stops() {
         .unwrap();
     assert_eq!(process.data_dir.as_deref(), Some(dir.as_str()));
     let environ = std::fs::read(format!("/proc/{}/environ", service.pid)).unwrap();
+    // Of its environment nothing is told but what is compared with its file.
+    let started = String::from_utf8_lossy(&environ).into_owned();
+    let named = started.split('\0').filter_map(|l| l.split_once('='));
+    let compared = named.filter(|(name, _)| COMPARED_SETTINGS.contains(name));
+    let compared: BTreeMap<_, _> = compared
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect();
+    assert!(compared.contains_key("ETCD_LISTEN_PEER_URLS"), "{started}");
+    assert_eq!(process.settings, compared);
     let expected = format!(
         "UNUSED=$(touch {0}) \\ \"q\" $(touch {0})\0",
         lab.path("canary")

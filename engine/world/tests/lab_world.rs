@@ -495,6 +495,7 @@ fn loopback_member() -> MemberSpec {
         cluster: "c".into(),
         address: "127.0.0.1".into(),
         scheme: Scheme::Http,
+        peer_scheme: None,
         client_port: 2379,
         peer_port: 2380,
         data_dir: "/var/tmp/rb-forward".into(),

@@ -17,7 +17,7 @@ use crate::typed::Typed;
 use reader::Reader;
 
 /// Every `etcd_*` variable that is read, and `pki_dir`.
-pub const VARIABLES: [&str; 20] = [
+pub const VARIABLES: [&str; 21] = [
     "etcd_address",
     "etcd_archive",
     "etcd_archive_sha256",
@@ -30,6 +30,7 @@ pub const VARIABLES: [&str; 20] = [
     "etcd_install",
     "etcd_name",
     "etcd_peer_port",
+    "etcd_peer_scheme",
     "etcd_pki_dir",
     "etcd_quota_bytes",
     "etcd_scheme",

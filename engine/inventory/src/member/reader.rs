@@ -49,10 +49,9 @@ impl<'a> Reader<'a> {
             &connection.address,
             place,
         );
-        let scheme = self.typed.choice(
-            &["etcd_scheme"],
-            &[("https", Scheme::Https), ("http", Scheme::Http)],
-        );
+        let schemes = [("https", Scheme::Https), ("http", Scheme::Http)];
+        let scheme = self.typed.choice(&["etcd_scheme"], &schemes);
+        let peer_scheme = self.typed.choice(&["etcd_peer_scheme"], &schemes);
         let client_port = self.typed.port(&["etcd_client_port"]).unwrap_or(2379);
         let peer_port = self.typed.port(&["etcd_peer_port"]).unwrap_or(2380);
         if client_port == peer_port {
@@ -80,6 +79,7 @@ impl<'a> Reader<'a> {
             cluster,
             address,
             scheme: scheme.unwrap_or_default(),
+            peer_scheme,
             client_port,
             peer_port,
             data_dir: dirs.data,

@@ -298,8 +298,26 @@ pub(super) fn inventory_matches(members: &[HostName], view: &View) -> Verdict {
     if let Some((what, help)) = told.iter().find_map(|m| half_way(m, view)) {
         return violated_help(what, help);
     }
-    match unlisted(members, view) {
-        None => holds(format!("{} members, as in the inventory", told.len())),
-        Some(missing) => violated_help(missing, hints::UNLISTED),
+    if let Some(missing) = unlisted(members, view) {
+        return violated_help(missing, hints::UNLISTED);
     }
+    let count = told.len();
+    match moved(members, view).as_slice() {
+        [] => holds(format!("{count} members, as in the inventory")),
+        moved => holds(format!(
+            "{count} members, as in the inventory; {} under other peer URLs, which `member-update.etcdrb` mends",
+            moved.join(", ")
+        )),
+    }
+}
+
+/// Hosts whose members are known, and listed under other peer URLs than the inventory says: between the two stands `update-member`.
+fn moved(members: &[HostName], view: &View) -> Vec<String> {
+    let elsewhere = |host: &&HostName| {
+        let wanted = view.specs.get(*host).map(MemberSpec::peer_url);
+        let found = listed(host, view);
+        wanted.is_some_and(|url| found.is_some_and(|m| !m.peer_urls.contains(&url)))
+    };
+    let hosts = members.iter().filter(elsewhere);
+    hosts.map(|h| format!("`{h}`")).collect()
 }

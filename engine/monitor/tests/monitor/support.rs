@@ -19,6 +19,7 @@ pub fn spec(name: &str, cluster: &str, address: &str) -> MemberSpec {
         cluster: cluster.to_owned(),
         address: address.to_owned(),
         scheme: Scheme::Https,
+        peer_scheme: None,
         client_port: 2379,
         peer_port: 2380,
         data_dir: "/var/lib/etcd".to_owned(),

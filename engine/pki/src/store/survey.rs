@@ -124,7 +124,12 @@ fn leaves(layout: &Layout, wanted: &Wanted<'_>) -> Result<Vec<(Item, Pair, Leaf)
         common_name: CLIENT.to_owned(),
         sans: Vec::new(),
     };
-    let mut all = vec![(Item::Client, layout.client(), client)];
+    let mut all = Vec::new();
+    // Where clients come without certificates, so does this machine.
+    let nobody_asks = !wanted.members.is_empty() && wanted.members.iter().all(|m| !m.server);
+    if !nobody_asks {
+        all.push((Item::Client, layout.client(), client));
+    }
     for member in wanted.members {
         let name = &member.name;
         if !is_plain(name) {
@@ -150,8 +155,12 @@ fn leaves(layout: &Layout, wanted: &Wanted<'_>) -> Result<Vec<(Item, Pair, Leaf)
             common_name: name.clone(),
             sans,
         };
-        all.push((Item::Server(name.clone()), layout.server(name), server));
-        all.push((Item::Peer(name.clone()), layout.peer(name), peer));
+        if member.server {
+            all.push((Item::Server(name.clone()), layout.server(name), server));
+        }
+        if member.peer {
+            all.push((Item::Peer(name.clone()), layout.peer(name), peer));
+        }
     }
     Ok(all)
 }

@@ -2,6 +2,7 @@
 
 use runbook_model::change::ClusterChange;
 use runbook_model::cluster::{Member, MemberProbe, MemberStatus, SilentCause};
+use runbook_model::guard::listed;
 use runbook_model::host::{HostName, MemberSpec};
 use runbook_snapshot::ids;
 
@@ -144,10 +145,7 @@ impl Prediction {
             .serving()
             .max_by_key(|(_, s)| (s.raft_term, s.raft_index))?
             .1;
-        let membership = self.view.cluster.membership()?;
-        let own = membership
-            .iter()
-            .find(|m| m.peer_urls.contains(&spec.peer_url()))?;
+        let own = listed(&spec.host, &self.view)?;
         Some(MemberStatus {
             member_id: own.id,
             is_learner: own.is_learner,

@@ -100,6 +100,15 @@ impl Prediction {
         }
         service.exists |= running;
         service.enabled = enabled.unwrap_or(service.enabled);
+        if state == ServiceState::Restarted
+            && let Some(spec) = &spec
+        {
+            let settings = settings(facts, spec);
+            let own = |p: &&mut EtcdProcess| p.data_dir.as_ref() == Some(&spec.data_dir);
+            for process in facts.etcd_processes.iter_mut().filter(own) {
+                process.settings.clone_from(&settings);
+            }
+        }
         if running == was_running {
             // One that is started anew tells the client URL that its file has by then.
             if let (ServiceState::Restarted, Some(spec)) = (state, spec) {
@@ -150,9 +159,11 @@ impl Prediction {
             };
             facts.ports.insert(port, Some(listener));
         }
+        let settings = settings(facts, spec);
         facts.etcd_processes.push(EtcdProcess {
             pid: PID,
             data_dir: Some(spec.data_dir.clone()),
+            settings,
         });
         let data = facts.data_dirs.entry(spec.data_dir.clone()).or_default();
         data.exists = true;
@@ -349,6 +360,14 @@ impl Prediction {
 
 fn owner(facts: &HostFacts, access: &Access) -> String {
     access.owner.clone().unwrap_or_else(|| facts.user.clone())
+}
+
+/// What a member is started with, by its environment file.
+fn settings(facts: &HostFacts, spec: &MemberSpec) -> BTreeMap<String, String> {
+    let file = facts.files.get(&spec.config);
+    file.and_then(|f| f.content.as_deref())
+        .map(envfile::compared)
+        .unwrap_or_default()
 }
 
 fn apply_to_files(facts: &mut HostFacts, action: &Action) {

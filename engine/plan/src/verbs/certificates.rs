@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use runbook_model::action::{Access, Action, CertificateRequest, Rotation};
 use runbook_model::facts::ProbeRequest;
-use runbook_model::host::{MemberSpec, Scheme};
+use runbook_model::guard::listed;
+use runbook_model::host::{MemberSpec, Scheme, peers_over_tls};
 use runbook_model::plan::Change;
 use runbook_pki::layout::Layout;
 use runbook_pki::{Item, PkiError, Wanted, What};
@@ -18,28 +19,61 @@ use crate::{files, member};
 /// Days that leaves are valid where nobody says otherwise.
 const DAYS: u32 = 365;
 
+/// Which certificates a member has: for clients, and for its peers.
+#[derive(Clone, Copy)]
+struct Uses {
+    server: bool,
+    peer: bool,
+}
+
+impl Uses {
+    fn of(spec: &MemberSpec, members: &[MemberSpec]) -> Self {
+        Self {
+            server: spec.scheme == Scheme::Https,
+            // One that is itself reached over http needs a certificate to reach others.
+            peer: peers_over_tls(members),
+        }
+    }
+
+    fn any(self) -> bool {
+        self.server || self.peer
+    }
+}
+
 /// Names and addresses of every member that speaks TLS.
-fn requests(members: &[MemberSpec]) -> Vec<CertificateRequest> {
+fn requests(site: &Site<'_>) -> Vec<CertificateRequest> {
+    let members = site.call.run.members;
     members
         .iter()
-        .filter(|m| m.scheme == Scheme::Https)
-        .map(|m| {
-            let ip = m.address.parse::<std::net::IpAddr>().is_ok();
+        .map(|m| (m, Uses::of(m, members)))
+        .filter(|(_, uses)| uses.any())
+        .map(|(m, uses)| {
+            let (ips, dns) = addresses(site, m)
+                .into_iter()
+                .partition(|a| a.parse::<std::net::IpAddr>().is_ok());
             CertificateRequest {
                 name: m.name.clone(),
-                dns: if ip {
-                    Vec::new()
-                } else {
-                    vec![m.address.clone()]
-                },
-                ips: if ip {
-                    vec![m.address.clone()]
-                } else {
-                    Vec::new()
-                },
+                dns,
+                ips,
+                server: uses.server,
+                peer: uses.peer,
             }
         })
         .collect()
+}
+
+/// The member's address, and the one where its peers still look for it: what is installed before it moves is served at both.
+fn addresses(site: &Site<'_>, spec: &MemberSpec) -> Vec<String> {
+    let listed = listed(&spec.host, site.view);
+    let urls = listed.iter().flat_map(|m| &m.peer_urls);
+    let former = urls.filter_map(|url| member::address_in(url));
+    let mut all = vec![spec.address.clone()];
+    for address in former {
+        if !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    all
 }
 
 /// Where a run keeps what it replaces in a directory of this machine.
@@ -51,7 +85,7 @@ fn aside(dir: &str, run: &str) -> String {
 pub(super) fn issue(site: &Site<'_>) -> Outcome<Work> {
     let call = &site.call;
     let spec = call.member()?;
-    let members = requests(call.run.members);
+    let members = requests(site);
     if members.is_empty() {
         return Ok(Work::left_out(
             "no certificates are issued: the members speak plain HTTP".to_owned(),
@@ -148,7 +182,7 @@ impl Issuing {
 pub(super) fn rotate(site: &Site<'_>) -> Outcome<Work> {
     let call = &site.call;
     let spec = call.member()?;
-    let members = requests(call.run.members);
+    let members = requests(site);
     if members.is_empty() {
         return Ok(Work::left_out(
             "there is no authority: the members speak plain HTTP".to_owned(),
@@ -245,20 +279,21 @@ fn put_back(dir: &str, aside: &str, files: &[PathBuf]) -> Vec<Action> {
 }
 
 /// Where each file comes from and goes to, and who may read it.
-fn parcels(spec: &MemberSpec, owner: &str) -> Vec<(String, String, Access, bool)> {
+fn parcels(spec: &MemberSpec, uses: Uses, owner: &str) -> Vec<(String, String, Access, bool)> {
     let layout = Layout::new(&spec.control_pki_dir);
     let (server, peer) = (layout.server(&spec.name), layout.peer(&spec.name));
     let key = || files::owned(0o600, owner);
     let open = || files::public(0o644);
     [
-        (layout.ca().cert, "ca.crt", open(), false),
-        (server.cert, "server.crt", open(), false),
-        (server.key, "server.key", key(), true),
-        (peer.cert, "peer.crt", open(), false),
-        (peer.key, "peer.key", key(), true),
+        (true, layout.ca().cert, "ca.crt", open(), false),
+        (uses.server, server.cert, "server.crt", open(), false),
+        (uses.server, server.key, "server.key", key(), true),
+        (uses.peer, peer.cert, "peer.crt", open(), false),
+        (uses.peer, peer.key, "peer.key", key(), true),
     ]
     .into_iter()
-    .map(|(from, name, access, secret)| {
+    .filter(|(used, ..)| *used)
+    .map(|(_, from, name, access, secret)| {
         let dest = format!("{}/{name}", spec.pki_dir);
         (from.display().to_string(), dest, access, secret)
     })
@@ -267,12 +302,13 @@ fn parcels(spec: &MemberSpec, owner: &str) -> Vec<(String, String, Access, bool)
 
 pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
     let spec = call.member()?;
-    if spec.scheme == Scheme::Http {
+    let uses = Uses::of(spec, call.run.members);
+    if !uses.any() {
         return Ok(ProbeRequest::default());
     }
     Ok(ProbeRequest {
         dirs: vec![spec.pki_dir.clone()],
-        files: parcels(spec, &spec.user)
+        files: parcels(spec, uses, &spec.user)
             .into_iter()
             .map(|(_, dest, ..)| digest_only(dest))
             .collect(),
@@ -283,13 +319,15 @@ pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
 pub(super) fn install(site: &Site<'_>) -> Outcome<Work> {
     let call = &site.call;
     let spec = call.member()?;
-    if spec.scheme == Scheme::Http {
+    let uses = Uses::of(spec, call.run.members);
+    if !uses.any() {
         return Ok(Work::left_out(
             "no certificates are needed: the members speak plain HTTP".to_owned(),
         ));
     }
     let mut drafts: Vec<Draft> = Vec::new();
-    for (source, dest, access, secret) in parcels(spec, member::owner(spec, Some(site.facts))) {
+    for (source, dest, access, secret) in parcels(spec, uses, member::owner(spec, Some(site.facts)))
+    {
         let digest = call.run.files.digest(&source).ok();
         // A file that this run is yet to issue has no digest: the world compares when it sends.
         let (digest, former) = if is_made(site, Path::new(&source)) {

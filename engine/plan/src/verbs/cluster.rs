@@ -4,7 +4,7 @@ use runbook_model::action::Action;
 use runbook_model::change::ClusterChange;
 use runbook_model::cluster::{Member, MemberProbe, MemberStatus};
 use runbook_model::guard::listed;
-use runbook_model::host::{HostName, MemberSpec};
+use runbook_model::host::{HostName, MemberSpec, Scheme};
 use runbook_model::plan::Change;
 use runbook_model::units;
 
@@ -93,6 +93,9 @@ pub(super) fn add(site: &Site<'_>) -> Outcome<Work> {
         None if told(site) => changes(format!("not listed -> {wanted}")),
         None => unknown(UNTOLD),
     };
+    if let Change::Changes { .. } = planned {
+        one_scheme(site, spec)?;
+    }
     let own = [spec.host.clone()];
     let peer_urls = vec![spec.peer_url()];
     let undo = match planned {
@@ -107,6 +110,28 @@ pub(super) fn add(site: &Site<'_>) -> Outcome<Work> {
     let summary = format!("add {} to the cluster as a {wanted}", spec.name);
     let draft = draft(site, add, &own, planned, summary);
     Ok(vec![Draft { undo, ..draft }].into())
+}
+
+/// Members that were started without peer certificates cannot send a newcomer its data over https.
+fn one_scheme(site: &Site<'_>, spec: &MemberSpec) -> Outcome<()> {
+    if spec.peer_scheme() == Scheme::Http {
+        return Ok(());
+    }
+    let over_http = site.call.run.members.iter().find(|other| {
+        other.peer_scheme() == Scheme::Https
+            && listed(&other.host, site.view)
+                .is_some_and(|m| m.peer_urls.iter().all(|url| url.starts_with("http://")))
+    });
+    match over_http {
+        Some(other) => Err(Fault::Expression {
+            why: format!(
+                "`{}` would join over https, and `{}` is still reached by its peers over http: run member-update.etcdrb with the present members first",
+                spec.name, other.name
+            ),
+        }
+        .into()),
+        None => Ok(()),
+    }
 }
 
 /// What takes an added member back.

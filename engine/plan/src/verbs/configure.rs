@@ -8,7 +8,7 @@ use runbook_model::plan::Change;
 use serde_json::Value as Json;
 
 use super::file::put;
-use super::{Call, Draft, Site, Work, cluster, data, with_content};
+use super::{Call, Draft, Site, Work, cluster, data, peers, with_content};
 use crate::error::{Fault, Outcome, shown};
 use crate::{context, envfile, files, member, paths, template};
 
@@ -44,6 +44,12 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
         let members = Json::from(members);
         given.values.insert("initial_cluster".to_owned(), members);
     }
+    let peers = peers::of(site, spec, &state)?;
+    if let Some(Json::Object(fields)) = given.values.get_mut("member") {
+        fields.insert("peer_url".to_owned(), Json::from(peers.url.as_str()));
+        fields.insert("listen_peer_urls".to_owned(), Json::from(peers.listen));
+        fields.insert("peer_tls".to_owned(), Json::from(peers.tls));
+    }
     given.values.insert("state".to_owned(), Json::from(state));
     given.values.insert("token".to_owned(), Json::from(token));
     let text = template::find(call.run.checked, template::CONFIG)?;
@@ -55,6 +61,14 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
         &given.secrets,
     )?;
     let mut work = Work::default();
+    if peers.stays {
+        work.notes.push(format!(
+            "peers go on reaching {} at {}, as the cluster lists it: member-update.etcdrb moves it to {}",
+            spec.name,
+            peers.url,
+            spec.peer_url()
+        ));
+    }
     work.drafts.extend(data_dir(site, spec));
     let mut drafts = put(site, &spec.config, content.clone(), files::public(0o644))?;
     if bootstraps(site, spec)

@@ -6,6 +6,7 @@ mod configure;
 mod data;
 mod file;
 mod install;
+mod peers;
 mod service;
 mod shell;
 mod snapshot;
@@ -57,6 +58,7 @@ pub(crate) fn row(verb: Verb) -> Row {
         Verb::RotateAuthority => (nothing, certificates::rotate, true),
         Verb::InstallCertificates => (certificates::needs, certificates::install, true),
         Verb::Configure => (configure::needs, configure::work, true),
+        Verb::TrustPeers => (peers::needs, peers::trust, true),
         Verb::Service => (service::needs, service::work, false),
         Verb::MeasureDisk => (nothing, data::measure, true),
         Verb::TrialRestore => (data::needs, data::trial, true),

@@ -2,13 +2,13 @@
 
 use runbook_model::action::{Action, ProcessSpec, ServiceState};
 use runbook_model::cluster::MemberProbe;
-use runbook_model::facts::{ProbeRequest, ServiceFacts, ServiceQuery};
+use runbook_model::facts::{EtcdProcess, ProbeRequest, ServiceFacts, ServiceQuery};
 use runbook_model::host::{MemberSpec, ServiceManager};
 use runbook_model::plan::Change;
 
 use super::{Call, Draft, Site, Work, already, changes, static_pod};
 use crate::error::{Fault, Outcome, shown};
-use crate::member;
+use crate::{envfile, member};
 
 /// The word that means the member's own unit, whatever it is called.
 const MEMBER: &str = "etcd";
@@ -82,7 +82,7 @@ pub(super) fn needs(call: &Call<'_>) -> Outcome<ProbeRequest> {
 pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
     let call = &site.call;
     let unit = unit(call)?;
-    let (state, wait_s) = (wanted(site)?, wait_s(site));
+    let (state, wait_s) = (wanted(site, &unit)?, wait_s(site));
     if let (None, Some(found)) = (unit.member, static_pod::find(site, &unit.name)) {
         return static_pod::work(site, &unit.name, &found, state, wait_s);
     }
@@ -140,14 +140,37 @@ pub(super) fn work(site: &Site<'_>) -> Outcome<Work> {
 }
 
 /// The state that is wanted, `if changed` settled.
-fn wanted(site: &Site<'_>) -> Outcome<ServiceState> {
+fn wanted(site: &Site<'_>, unit: &Unit<'_>) -> Outcome<ServiceState> {
     let call = &site.call;
     Ok(match call.known("state")?.as_str() {
         "stopped" => ServiceState::Stopped,
-        // Nothing has changed that a restart would bring.
-        "restarted" if call.text("if")?.is_some() && !site.changed => ServiceState::Running,
+        // Nothing has changed that a restart would bring, now or in a run that was cut off before it.
+        "restarted" if call.text("if")?.is_some() && !site.changed && !outdated(site, unit) => {
+            ServiceState::Running
+        }
         "restarted" => ServiceState::Restarted,
         _ => ServiceState::Running,
+    })
+}
+
+/// Whether the member was started with other settings than its environment file says now.
+fn outdated(site: &Site<'_>, unit: &Unit<'_>) -> bool {
+    let Some(spec) = unit.member else {
+        return false;
+    };
+    let file = site.facts.files.get(&spec.config);
+    let wanted = file
+        .and_then(|f| f.content.as_deref())
+        .map(envfile::compared)
+        .unwrap_or_default();
+    let own = |p: &&EtcdProcess| p.data_dir.as_ref() == Some(&spec.data_dir);
+    let mut processes = site.facts.etcd_processes.iter().filter(own);
+    processes.any(|process| {
+        // One whose environment cannot be read, or that was started by other means, is not judged.
+        !process.settings.is_empty()
+            && wanted
+                .iter()
+                .any(|(name, value)| process.settings.get(name) != Some(value))
     })
 }
 

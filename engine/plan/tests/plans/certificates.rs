@@ -21,6 +21,8 @@ fn made(dir: &Path, at: i64) {
             name: format!("etcd{n}"),
             dns: Vec::new(),
             ips: vec![format!("10.0.0.{n}")],
+            server: true,
+            peer: true,
         })
         .collect();
     let wanted = Wanted {

@@ -38,11 +38,17 @@ fn serving(n: usize) -> MemberStatus {
     }
 }
 
+fn as_inventory(name: &str) -> String {
+    let members = plan("deploy").members;
+    let own = members.values().find(|s| s.name == name);
+    own.map_or_else(|| format!("https://{name}:2380"), |s| s.peer_url())
+}
+
 fn member(id: u64, name: &str) -> Member {
     Member {
         id,
         name: name.to_owned(),
-        peer_urls: vec![format!("https://{name}:2380")],
+        peer_urls: vec![as_inventory(name)],
         client_urls: vec![],
         is_learner: false,
     }
@@ -220,4 +226,13 @@ fn more_than_seven_members() {
             "8 of 8 members healthy: quorum needs 5, 3 may fail; more than seven make every write slower and the cluster no safer"
         )
     );
+}
+
+#[test]
+fn members_that_are_still_to_be_moved() {
+    assert_snapshot!(shown(&view(|_, s| {
+        for member in s.members.iter_mut().flatten().skip(1) {
+            member.peer_urls = vec![as_inventory(&member.name).replace("https:", "http:")];
+        }
+    })));
 }

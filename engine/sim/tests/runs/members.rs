@@ -4,7 +4,7 @@ use runbook_model::action::{Action, ServiceState};
 use runbook_model::change::ClusterChange;
 use runbook_model::cluster::Member;
 use runbook_model::event::RunEnd;
-use runbook_model::host::HostName;
+use runbook_model::host::{HostName, Scheme};
 use runbook_model::plan::{HostWork, OnFailure, Plan, PlanItem, PlannedAction, Strategy};
 use runbook_run::RunState;
 use runbook_sim::{
@@ -420,4 +420,28 @@ fn an_addition_whose_answer_is_lost_is_not_made_twice() {
             assert_eq!(after.quorum_losses, []);
         });
     }
+}
+
+/// A member without peer certificates cannot dial one that is listed under https; one that has them can, wherever it listens.
+#[test]
+fn a_member_that_others_cannot_reach_is_noted() {
+    let moved = |model: &mut Model, url: String| {
+        let id = model.running_member(&host(2)).unwrap().member_id;
+        model.member_update(&host(1), id, &[url]).unwrap();
+        model.out_of_reach.clone()
+    };
+    let plain = member_spec(2).peer_url();
+    let over_https = plain.replace("http:", "https:");
+    let noted = moved(&mut cluster(3), over_https.clone());
+    let words = |n: usize| {
+        format!("`etcd{n}` runs without peer certificates, and `etcd2` is listed at {over_https}")
+    };
+    assert_eq!(noted, [words(1), words(3)]);
+
+    let mut secure = specs(3);
+    for spec in secure.values_mut() {
+        spec.peer_scheme = Some(Scheme::Https);
+    }
+    let mut model = Model::formed(&secure, &store());
+    assert_eq!(moved(&mut model, plain), Vec::<String>::new());
 }

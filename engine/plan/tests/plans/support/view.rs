@@ -224,6 +224,7 @@ pub fn live(needs: &Needs) -> View {
         facts.etcd_processes = vec![EtcdProcess {
             pid: 812,
             data_dir: Some(spec.data_dir.clone()),
+            settings: BTreeMap::new(),
         }];
     }
     view

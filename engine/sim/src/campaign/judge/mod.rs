@@ -40,6 +40,8 @@ pub enum Rule {
     End,
     /// No second cluster is bootstrapped.
     SecondCluster,
+    /// Members reach each other.
+    Peers,
 }
 
 impl Rule {
@@ -53,6 +55,7 @@ impl Rule {
             Rule::Locks => "a lock was left behind",
             Rule::End => "the run comes to no end",
             Rule::SecondCluster => "a second cluster was bootstrapped",
+            Rule::Peers => "a member could not reach another where it is listed",
         }
     }
 
@@ -66,6 +69,7 @@ impl Rule {
             Rule::Locks => "locks",
             Rule::End => "end",
             Rule::SecondCluster => "second-cluster",
+            Rule::Peers => "peers",
         }
     }
 }
@@ -85,6 +89,7 @@ pub(super) fn judge(start: &Start, schedule: &Schedule, story: &Story) -> Vec<Br
         (Rule::SecondCluster, story.model.violations.clone()),
         (Rule::Writes, writes::lost(start, story)),
         (Rule::Quorum, quorum(start, story)),
+        (Rule::Peers, story.model.out_of_reach.clone()),
         (Rule::Twice, twice(start, schedule, story)),
         (Rule::End, end(story)),
         (Rule::Outcome, outcome(start, schedule, story)),

@@ -1,6 +1,6 @@
 //! Units, plain processes, and the etcd processes that run.
 
-use runbook_model::facts::{EtcdProcess, ServiceFacts};
+use runbook_model::facts::{COMPARED_SETTINGS, EtcdProcess, ServiceFacts};
 
 use super::ProbeAnswers;
 use crate::frame::Frame;
@@ -90,9 +90,16 @@ impl ProbeAnswers<'_> {
                 format!("{cwd}/{d}")
             }
         });
-        self.facts
-            .etcd_processes
-            .push(EtcdProcess { pid, data_dir });
+        let started = parts.get(3).unwrap_or(&"");
+        let settings = started.lines().filter_map(|l| l.split_once('='));
+        let settings = settings
+            .filter(|(name, _)| COMPARED_SETTINGS.contains(name))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.facts.etcd_processes.push(EtcdProcess {
+            pid,
+            data_dir,
+            settings: settings.collect(),
+        });
     }
 }
 

@@ -350,8 +350,12 @@ etcds() {
     flag=
     case $NL$words in *"$NL--data-dir"* | *"$NL-data-dir"*) flag=$(printf '%s\n' "$words" | grep -A1 -e '^--\{0,1\}data-dir' | head -n 2) ;; esac
     set_to=$(tr '\0\n' '\n ' 2>/dev/null <"$dir/environ" | sed -n 's/^ETCD_DATA_DIR=//p')
+    # And those of its settings that are compared with its environment file.
+    started=$(tr '\0\n' '\n ' 2>/dev/null <"$dir/environ" | sed -n -e '/^ETCD_LISTEN_PEER_URLS=/p' -e '/^ETCD_PEER_CERT_FILE=/p' \
+      -e '/^ETCD_PEER_CLIENT_CERT_AUTH=/p' -e '/^ETCD_PEER_KEY_FILE=/p' -e '/^ETCD_PEER_TRUSTED_CA_FILE=/p' \
+      -e '/^ETCD_QUOTA_BACKEND_BYTES=/p')
     frame etcd "${dir#/proc/}"
-    printf '%s\n=\n%s\n=\n%s\n' "$flag" "$set_to" "$cwd"
+    printf '%s\n=\n%s\n=\n%s\n=\n%s\n' "$flag" "$set_to" "$cwd" "$started"
   done
 }
 
