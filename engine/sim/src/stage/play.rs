@@ -373,5 +373,7 @@ fn options(repeat_unknown: bool) -> Options {
         local_lock: None,
         repeat_unknown,
         saved: None,
+        reached: None,
+        ask_step: None,
     }
 }
