@@ -533,12 +533,7 @@ fn cluster_healthy() {
         };
         status(v, 1).members.as_mut().unwrap().push(member);
     });
-    expect(
-        &guard,
-        &unstarted,
-        "violated",
-        "that the inventory does not know",
-    );
+    expect(&guard, &unstarted, "violated", "inventory does not know");
     expect(
         &guard,
         &three(|v| status(v, 3).members = None),
