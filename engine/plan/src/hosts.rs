@@ -79,6 +79,7 @@ pub(crate) fn named_in(
     Err(Fault::UnknownHost {
         name: name.to_owned(),
         meant,
+        known: of_group.iter().map(HostName::to_string).collect(),
     }
     .into())
 }
