@@ -115,6 +115,8 @@ fn certificates(place: &Place) -> i64 {
         name: format!("etcd{n}"),
         dns: Vec::new(),
         ips: vec!["127.0.0.1".to_owned()],
+        server: true,
+        peer: true,
     };
     let members: Vec<_> = (1..=3).map(member).collect();
     let pki = place.path().join("pki");

@@ -423,14 +423,14 @@ fn only_those_that_are_no_members_may_join() {
     violated(
         unlisted(&view, &[1, 4, 2]),
         "`etcd1`, `etcd2` are members of the cluster already",
-        "name hosts that are no members yet",
+        "name a host that is no member yet",
     );
     let mut half = world(3);
     listing(&mut half, |list| list[2].is_learner = true);
     violated(
         unlisted(&half, &[3]),
         "`etcd3` is a member of the cluster already",
-        HALF_WAY,
+        &half_way("etcd3"),
     );
     let mut silent = world(3);
     (1..=3).for_each(|n| silence(&mut silent, n, SilentCause::Timeout));

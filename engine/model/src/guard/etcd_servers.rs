@@ -38,7 +38,10 @@ pub(super) fn matching(apis: &[HostName], view: &View) -> Verdict {
         .map(|m| voter(m, view))
         .collect();
     if let Some(mute) = voters.iter().find(|v| v.urls.is_empty()) {
-        return unknown(format!("{} tells no client URL yet", shown(mute.member, None)));
+        return unknown(format!(
+            "{} tells no client URL yet",
+            shown(mute.member, None)
+        ));
     }
     voters.sort_by(|a, b| a.member.name.cmp(&b.member.name));
     let (mut findings, mut lines, mut stacked) = (Vec::new(), Vec::new(), 0);

@@ -132,8 +132,16 @@ pub(super) fn quorum_lost(members: &[HostName], view: &View) -> Verdict {
     }
     if !electing.is_empty() {
         let hosts = who(&electing);
-        let joined = if undecided.is_empty() { ", but" } else { "; and" };
-        write!(why, "{joined} {hosts} may elect a leader as soon as they reach each other").ok();
+        let joined = if undecided.is_empty() {
+            ", but"
+        } else {
+            "; and"
+        };
+        write!(
+            why,
+            "{joined} {hosts} may elect a leader as soon as they reach each other"
+        )
+        .ok();
     }
     unknown(why)
 }

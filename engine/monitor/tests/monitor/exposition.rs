@@ -70,6 +70,8 @@ fn certificates(dir: &Path, specs: &[MemberSpec], days: u32) -> BTreeMap<HostNam
         name: spec.name.clone(),
         dns: Vec::new(),
         ips: vec![spec.address.clone()],
+        server: true,
+        peer: true,
     };
     let members: Vec<_> = specs.iter().map(of).collect();
     let wanted = Wanted {

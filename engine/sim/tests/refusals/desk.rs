@@ -141,6 +141,8 @@ async fn carried_out(world: &Arc<SimWorld>, plan: Plan) -> RunEnd {
         local_lock: None,
         repeat_unknown: false,
         saved: None,
+        reached: None,
+        ask_step: None,
     };
     let journal = Box::new(MemoryJournal::new());
     execute(world.clone(), journal, plan, options)
