@@ -161,7 +161,10 @@ const TESTS: &[(&str, bool)] = &[
         "given cluster of 3\n  given var etcd_client_port = 12379\n  expect done",
         true,
     ),
-    ("given 3 fresh hosts\n  expect bad input", true),
+    (
+        "given cluster of 3\n  given var etcd_client_port = \"none\"\n  expect bad input",
+        true,
+    ),
 ];
 
 fn tested(place: &Place, words: &[&str]) -> Said {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use runbook_dsl::checked::{Parameter, Target};
-use runbook_dsl::expr::Expr;
+use runbook_dsl::expr::{Expr, Op};
 use runbook_model::host::HostName;
 
 use crate::error::{ChosenBy, Fault, Problem};
@@ -63,11 +63,7 @@ fn count(target: &Target, hosts: &[HostName]) -> Option<Problem> {
     if found == 0 {
         let empty = Fault::EmptyTarget {
             name: name.clone(),
-            by: match &target.hosts.value {
-                Expr::Call(of, _) if of.value == "group" => ChosenBy::Group,
-                Expr::Call(of, _) if looks_at_view(&of.value) => ChosenBy::Observation,
-                _ => ChosenBy::Name,
-            },
+            by: chosen_by(&target.hosts.value),
         };
         return (!target.may_be_empty).then(|| Problem::from(empty).at(target.hosts.span));
     }
@@ -81,6 +77,16 @@ fn count(target: &Target, hosts: &[HostName]) -> Option<Problem> {
         })
         .at(target.hosts.span)
     })
+}
+
+fn chosen_by(hosts: &Expr) -> ChosenBy {
+    match hosts {
+        Expr::Call(of, _) if of.value == "group" => ChosenBy::Group,
+        Expr::Call(of, _) if looks_at_view(&of.value) => ChosenBy::Observation,
+        // What the operator did not name was looked for.
+        Expr::Binary(Op::Or, _, instead) => chosen_by(&instead.value),
+        _ => ChosenBy::Name,
+    }
 }
 
 /// `a, b, c`.

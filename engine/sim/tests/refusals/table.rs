@@ -45,7 +45,7 @@ const ROTATE_CERTS: (&str, Arguments) = ("rotate-certs", &[]);
 const SCALE_DOWN: (&str, Arguments) = ("scale-down", &[("member", "etcd3")]);
 const SCALE_UP: (&str, Arguments) = ("scale-up", &[]);
 const SET_QUOTA: (&str, Arguments) = ("set-quota", &[]);
-const UPGRADE: (&str, Arguments) = ("upgrade", &[("to_version", "3.5.17"), ("to", "m.db")]);
+const UPGRADE: (&str, Arguments) = ("upgrade", &[("version", "3.5.17"), ("to", "m.db")]);
 
 /// Every shipped runbook, with arguments that are right where the third member is what is wrong.
 pub const RUNBOOKS: &[(&str, Arguments)] = &[
@@ -195,13 +195,13 @@ pub const ROWS: &[Row] = &[
     row(BACKUP, Fresh, 3, &["No member answers"]),
     row(("scale-down", &[("member", "etcd9")]), Formed(3, 3), 10, &["the inventory has no host `etcd9`", "it has etcd1, etcd2, etcd3"]),
     row(("scale-down", &[("member", "etcd1,etcd2,etcd3")]), Formed(3, 3), 10, &["is empty", "name others, or fewer"]),
-    row(("scale-down", &[("member", "")]), Formed(3, 3), 10, &["is empty", "at least one host has to be there"]),
+    row(("scale-down", &[("member", "")]), Formed(3, 3), 10, &["is not a list of hosts of the group `etcd`"]),
     row(("scale-down", &[]), Formed(3, 3), 10, &["the parameter `member` has no value", "-e member=HOST"]),
     row(("replace", &[("member", "etcd9"), ("with", "etcd3")]), Formed(3, 3), 10, &["the inventory has no host `etcd9`", "it has etcd1, etcd2, etcd3"]),
     row(("replace", &[("member", "etcd3"), ("with", "etcd9")]), Formed(3, 3), 10, &["the inventory has no host `etcd9`"]),
     row(("replace", &[("member", "etcd3"), ("with", "etcd1")]), Formed(3, 3), 3, &["`etcd1` is a member of the cluster already", "name a host that is no member yet"]),
     row(("member-update", &[("port", "2380")]), Formed(3, 3), 10, &["the runbook `member-update` has no parameter `port`"]),
-    row(("upgrade", &[("to_version", "3.7.0"), ("to", "m.db")]), Formed(3, 3), 3, &["3.7.0 skips a minor", "one minor at a time: 3.6 first"]),
+    row(("upgrade", &[("version", "3.7.0"), ("to", "m.db")]), Formed(3, 3), 3, &["3.7.0 skips a minor", "one minor at a time: 3.6 first"]),
     row(UPGRADE, Formed(3, 3), 3, &["the inventory installs nothing (etcd_install=present)", "put etcd 3.5.17 there first"]),
 ];
 
