@@ -31,7 +31,7 @@ pub use text::{CheckArgs, ExplainArgs, FmtArgs, ManArgs, ViewArgs};
 /// `--help` on a screen of 24 lines and 80 columns. Kept true by a test: each visible command stands in it once.
 const OVERVIEW: &str = "\
 Every day:
-  runbook status -i prod.inv                                  how is the cluster
+  runbook status -i prod.inv                                    how all is
   runbook exec restore.etcdrb -i prod.inv -e snapshot=b.db -C   what it changes
   runbook exec restore.etcdrb -i prod.inv -e snapshot=b.db      do it
 
@@ -50,9 +50,8 @@ Usage: runbook COMMAND ...         runbook COMMAND --help: options and examples
   monitor    Prometheus and Grafana      completions  for a shell
   man        man pages                   -V           print the version
 
-Exit codes: 0 ok, 2 step failed, 3 guard refused, 4 unreachable, 5 rolled back,
-6 unknown: resume, 7 locked, 8 plan stale, 9 stuck: a person is needed,
-10 bad input, 64 usage, 130 interrupted: resume
+Exit codes: 0 ok, 2 failed, 3 refused, 4 unreachable, 5 rolled back, 6 unknown,
+7 locked, 8 plan stale, 9 stuck, 10 bad input, 64 usage, 130 interrupted
 ";
 
 /// Deploys, restores and maintains etcd clusters by runbooks.
