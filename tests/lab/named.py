@@ -68,9 +68,10 @@ CHANGES = {
 }
 
 
-def handed_over(change, said):
-    """A member that leads is rewritten only after another leads."""
-    return {("cluster", "leader", f"not {change['member']}")} if said.endswith("another leads first") else set()
+def handed_over(planned):
+    """A member that leads is rewritten only after another leads; the action's summary says it."""
+    first = planned["summary"].endswith("another leads first")
+    return {("cluster", "leader", f"not {planned['action']['change']['member']}")} if first else set()
 
 
 # An action's row: the changes that it names where the plan says `changes`. A new verb's actions need one each.
@@ -87,7 +88,7 @@ NAMES = {
     "archive-data-dir": lambda a, _: {("aside", a["aside"])},
     # Its receipt is in the action, `origin`.
     "restore-data-dir": lambda a, _: {("dir", a["data_dir"]), ("file", a["data_dir"] + ".runbook.json")},
-    "change-cluster": lambda a, said: CHANGES[a["change"]["change"]](a["change"]) | handed_over(a["change"], said),
+    "change-cluster": lambda a, _: CHANGES[a["change"]["change"]](a["change"]),
     "save-snapshot": lambda a, _: {("control", "file", a["dest"]), ("control", "file", a["dest"] + ".json")},
 }
 # What takes away again what this run made.
@@ -145,11 +146,11 @@ class Named:
             raise RuntimeError(f"named.py has no row for the action `{kind}`: say there which changes it names")
         elif change["change"] == "changes":
             keys = NAMES[kind](action, change["summary"])
-            self.changes |= {at(host, k) for k in keys}
+            self.changes |= {at(host, k) for k in keys} | handed_over(planned)
         else:
             # It may come to nothing: then it is no broken word.
             keys = {"service": lambda a, _: {("service", f"{a['unit']} {w}") for w in ("running", "stopped")}}.get(kind, NAMES[kind])
-            self.unknown |= {at(host, k) for k in keys(action, "")}
+            self.unknown |= {at(host, k) for k in keys(action, "")} | handed_over(planned)
             self.reasons.setdefault(change["why"], set()).add(f"{host}: {planned['summary']}")
 
 
