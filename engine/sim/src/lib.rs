@@ -19,6 +19,7 @@ mod joining;
 mod journal;
 mod look;
 mod model;
+mod operator;
 mod probe;
 mod raft;
 mod receipts;

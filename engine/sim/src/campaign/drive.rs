@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use runbook_model::event::{Event, Record, RunEnd};
 use runbook_model::host::HostName;
-use runbook_run::{
-    Finished, Options, RunError, RunState, execute, resume, rollback, stop_channel, unlock,
-};
-use tokio::sync::mpsc::unbounded_channel;
+use runbook_run::{Finished, RunError, RunState, execute, resume, rollback, unlock};
 use tokio::time::sleep;
 
 use super::client::{self, Written};
@@ -19,6 +16,7 @@ use super::{Start, Tale};
 use crate::faults::Moment;
 use crate::journal::MemoryJournal;
 use crate::model::Model;
+use crate::operator::options;
 use crate::world::{SimWorld, run};
 
 /// How often the operator takes a run up before it counts as one without an end.
@@ -339,23 +337,6 @@ impl Mood {
     /// The hosts were asked before, to no avail.
     const fn repeats(&self) -> bool {
         self.pauses > 1
-    }
-}
-
-fn options(repeat_unknown: bool) -> Options {
-    let (_, stop) = stop_channel();
-    let (events, _) = unbounded_channel();
-    Options {
-        operator: "operator@simulated".to_owned(),
-        forks: 50,
-        confirm: Arc::new(|_| true),
-        events,
-        stop,
-        local_lock: None,
-        repeat_unknown,
-        saved: None,
-        reached: None,
-        ask_step: None,
     }
 }
 

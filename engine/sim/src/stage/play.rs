@@ -6,15 +6,13 @@ use std::time::Duration;
 use runbook_model::event::{Event, Record, RunEnd};
 use runbook_model::host::HostName;
 use runbook_model::plan::Plan;
-use runbook_run::{
-    Finished, JournalError, Ledger, Options, RunError, execute, resume, rollback, stop_channel,
-};
-use tokio::sync::mpsc::unbounded_channel;
+use runbook_run::{Finished, JournalError, Ledger, RunError, execute, resume, rollback};
 use tokio::time::sleep;
 
 use super::Plight;
 use crate::faults::{Fault, Moment, When};
 use crate::journal::MemoryJournal;
+use crate::operator::options;
 use crate::world::SimWorld;
 
 /// Seconds that an operator takes to see that the run has stopped.
@@ -359,21 +357,4 @@ fn cue(event: &Event) -> Option<Cue> {
         _ => return None,
     };
     Some(Cue { side, step })
-}
-
-fn options(repeat_unknown: bool) -> Options {
-    let (_, stop) = stop_channel();
-    let (events, _) = unbounded_channel();
-    Options {
-        operator: "operator@simulated".to_owned(),
-        forks: 50,
-        confirm: Arc::new(|_| true),
-        events,
-        stop,
-        local_lock: None,
-        repeat_unknown,
-        saved: None,
-        reached: None,
-        ask_step: None,
-    }
 }
