@@ -3,7 +3,7 @@
 import subprocess
 
 from hosts import machine
-from measure import Failed
+from sampling import Failed
 
 ETCDCTL = ("ETCDCTL_API=3 etcdctl --endpoints $(sed -n 's/^ETCD_ADVERTISE_CLIENT_URLS=//p' /etc/etcd/etcd.conf) "
            "--cacert /etc/etcd/pki/ca.crt --cert /etc/etcd/pki/peer.crt --key /etc/etcd/pki/peer.key")
