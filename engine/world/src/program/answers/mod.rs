@@ -1,6 +1,6 @@
 //! A probe's records back to facts.
 
-mod api;
+mod api_server;
 mod hardware;
 mod host;
 mod lock;

@@ -2,9 +2,9 @@
 
 use runbook_model::facts::Connect;
 
-use super::super::probe::CONNECT_LIMIT_S;
 use super::ProbeAnswers;
 use crate::frame::Frame;
+use crate::program::probe::CONNECT_LIMIT_S;
 
 impl ProbeAnswers<'_> {
     pub(super) fn connect(&mut self, frame: &Frame) {

@@ -2,10 +2,10 @@
 
 use runbook_model::facts::{EtcdServers, EtcdServersUntold};
 
-use super::super::api_server;
-use super::super::probe::unit_of;
 use super::ProbeAnswers;
 use crate::frame::Frame;
+use crate::program::api_server;
+use crate::program::probe::unit_of;
 
 impl ProbeAnswers<'_> {
     pub(super) fn api_server(&mut self, frame: &Frame) {
